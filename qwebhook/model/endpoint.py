@@ -1,0 +1,56 @@
+"""A webhook as the delivery engine holds it, and the index that finds the webhooks of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qwebhook.model import catalogue
+from qwebhook.model.event import Event
+from qwebhook.model.filter import Filter
+from qwebhook.model.signature import Signer
+from qwebhook.model.webhook import Webhook
+
+
+class Endpoint:
+    """One version of a webhook with its secrets decrypted, its filter compiled and its signing keys prepared.
+
+    row: its number in the store. version: that of the store when the webhook was last changed.
+    secrets: the current one first, then those in their grace period. encrypted_headers: with their values.
+    """
+
+    __slots__ = ("encrypted_headers", "filter", "row", "signer", "subscribed", "version", "webhook")
+
+    def __init__(
+        self, row: int, version: int, webhook: Webhook, secrets: list[str], encrypted_headers: dict[str, str]
+    ) -> None:
+        self.row = row
+        self.version = version
+        self.webhook = webhook
+        self.encrypted_headers = encrypted_headers
+        self.signer = Signer(secrets)
+        self.filter = Filter(webhook.filter) if webhook.filter else None
+        self.subscribed = {catalogue.canonical(name): name for name in webhook.event_types}
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event of a subscribed type passes the level and the filter."""
+        webhook = self.webhook
+        if webhook.level == "user" and not event.concerns(webhook.owner_id or ""):
+            return False
+        return self.filter is None or self.filter.matches(event)
+
+
+class EndpointIndex:
+    """The endpoints by row, and the enabled ones by event type."""
+
+    def __init__(self, endpoints: Iterable[Endpoint] = ()) -> None:
+        self.by_row = {endpoint.row: endpoint for endpoint in endpoints}
+        self._by_type: dict[str, list[Endpoint]] = {}
+        for endpoint in self.by_row.values():
+            if endpoint.webhook.enabled:
+                for name in endpoint.subscribed:
+                    self._by_type.setdefault(name, []).append(endpoint)
+
+    def matching(self, event: Event) -> list[Endpoint]:
+        """The enabled endpoints that want the event, in order of their rows."""
+        candidates = self._by_type.get(catalogue.canonical(event.type))
+        return [endpoint for endpoint in candidates if endpoint.wants(event)] if candidates else []

@@ -1,0 +1,161 @@
+"""JSON Patch on a webhook: the subset of RFC 6902 that the service takes (`add`, `remove`, `replace`).
+
+A pure function from a webhook and operations to a webhook; the result is validated whole, so that operations which
+only together make sense (a new URL and the encrypted headers for it) pass together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from qwebhook.model.errors import Forbidden, InvalidPatch, InvalidWebhook
+from qwebhook.model.signature import check_secret
+from qwebhook.model.webhook import Level, Settings, Webhook, check_fields, check_headers
+
+_FIELD_TYPES: dict[str, Any] = {
+    "name": str,
+    "description": str,
+    "url": str,
+    "eventTypes": list[str],
+    "filter": str,
+    "headers": dict[str, str],
+    "encryptedHeaders": dict[str, str],
+    "enabled": bool,
+    "secret": str,
+    "level": Level,
+    "ownerId": str,
+    "enableCloudEventDelivery": bool,
+    "qwebhook": Settings,
+}
+# What a removed field becomes; fields not named here cannot be removed.
+_REMOVED: dict[str, Any] = {
+    "description": "",
+    "filter": "",
+    "headers": {},
+    "encryptedHeaders": {},
+    "secret": None,
+    "ownerId": None,
+    "qwebhook": Settings(),
+}
+_MAPS = ("headers", "encryptedHeaders")
+_ATTRIBUTES = {
+    "eventTypes": "event_types",
+    "ownerId": "owner_id",
+    "enableCloudEventDelivery": "enable_cloud_event_delivery",
+}
+
+
+class PatchOperation(msgspec.Struct, forbid_unknown_fields=True):
+    """One operation; `value` is unset for `remove`."""
+
+    op: Literal["add", "remove", "replace"]
+    path: str
+    value: Any = UNSET
+
+
+class Patched(msgspec.Struct, kw_only=True):
+    """The webhook after a patch; what cannot be read back is UNSET where the patch leaves it alone."""
+
+    webhook: Webhook
+    secret: str | UnsetType | None = UNSET
+    encrypted_headers: dict[str, str] | UnsetType = UNSET
+
+
+def replacements(fields: Mapping[str, Any]) -> list[PatchOperation]:
+    """Operations that set the given fields (REST names)."""
+    return [PatchOperation("replace", f"/{name}", value) for name, value in fields.items()]
+
+
+def apply_patch(
+    webhook: Webhook, operations: Sequence[PatchOperation], encrypted_headers: Callable[[], dict[str, str]]
+) -> Patched:
+    """The webhook with the operations applied in order, validated whole.
+
+    encrypted_headers: gives the present values; called only when a single one of them changes.
+    Raises InvalidPatch, InvalidWebhook, InvalidFilter, Forbidden.
+    """
+    changed: dict[str, Any] = {}
+    for number, operation in enumerate(operations, start=1):
+        try:
+            _apply_one(webhook, changed, operation, encrypted_headers)
+        except InvalidPatch as error:
+            raise InvalidPatch(f"operation {number}: {error.message}", error.hint) from None
+
+    secret = changed.pop("secret", UNSET)
+    encrypted = changed.pop("encryptedHeaders", UNSET)
+    result = msgspec.structs.replace(webhook, **{_ATTRIBUTES.get(name, name): value for name, value in changed.items()})
+    if webhook.enable_cloud_event_delivery and not result.enable_cloud_event_delivery:
+        raise Forbidden("enableCloudEventDelivery cannot be turned off again", "make a new webhook instead")
+    if isinstance(encrypted, dict):
+        result = msgspec.structs.replace(result, encrypted_headers=sorted(encrypted))
+    elif result.url != webhook.url and webhook.encrypted_headers:
+        raise InvalidWebhook(
+            "encryptedHeaders",
+            "must be given again or removed with a new url",
+            "their values were meant for the old one",
+        )
+    if isinstance(secret, str):
+        check_secret(secret)
+    if secret is not UNSET:
+        result = msgspec.structs.replace(result, secret_key_added=secret is not None)
+    check_fields(result)
+    values = encrypted if isinstance(encrypted, dict) else dict.fromkeys(result.encrypted_headers, "")
+    check_headers("encryptedHeaders", values, taken=result.headers)
+    return Patched(webhook=result, secret=secret, encrypted_headers=encrypted)
+
+
+def _apply_one(
+    webhook: Webhook,
+    changed: dict[str, Any],
+    operation: PatchOperation,
+    encrypted_headers: Callable[[], dict[str, str]],
+) -> None:
+    if not operation.path.startswith("/"):
+        raise InvalidPatch(f"path {operation.path!r} does not begin with '/'")
+    field, *rest = (_unescaped(part) for part in operation.path[1:].split("/"))
+    if field not in _FIELD_TYPES:
+        raise InvalidPatch(f"path {operation.path!r} cannot be changed", f"use /{', /'.join(_FIELD_TYPES)}")
+    if len(rest) > 1 or (rest and field not in _MAPS):
+        raise InvalidPatch(f"path {operation.path!r} does not exist")
+    removing = operation.op == "remove"
+    if removing == (operation.value is not UNSET):
+        raise InvalidPatch("'remove' takes no value" if removing else f"{operation.op!r} needs a value")
+    if not rest:
+        changed[field] = _removed(field) if removing else _converted(field, _FIELD_TYPES[field], operation.value)
+        return
+    if field not in changed:
+        changed[field] = dict(webhook.headers) if field == "headers" else dict(encrypted_headers())
+    _change_member(changed[field], field, rest[0], operation)
+
+
+def _change_member(members: dict[str, str], field: str, name: str, operation: PatchOperation) -> None:
+    present = next((one for one in members if one.lower() == name.lower()), None)
+    if operation.op != "add" and present is None:
+        raise InvalidPatch(f"there is no /{field}/{name}")
+    if present is not None:
+        del members[present]
+    if operation.op != "remove":
+        members[name] = _converted(f"{field}/{name}", str, operation.value)
+
+
+def _removed(field: str) -> Any:
+    if field not in _REMOVED:
+        raise InvalidPatch(f"/{field} cannot be removed")
+    value = _REMOVED[field]
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _converted(field: str, wanted: Any, value: Any) -> Any:
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise InvalidWebhook(field, str(error).replace("`", "'")) from None
+
+
+def _unescaped(part: str) -> str:
+    """RFC 6901, section 4."""
+    return part.replace("~1", "/").replace("~0", "~")

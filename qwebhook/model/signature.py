@@ -1,0 +1,122 @@
+"""The two signature schemes, made and checked.
+
+`Qlik-Signature` is the hex HMAC-SHA256 of the raw body; its key is the UTF-8 of the whole secret string
+(Qlik Cloud's webhook documentation). `webhook-signature` is `v1,` and the base64 HMAC-SHA256 of
+`id.timestamp.body`; its key is the decoded remainder of a `whsec_…` secret, otherwise the secret's UTF-8
+(Standard Webhooks 1.0, "Signature scheme").
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+
+from qwebhook.model.errors import InvalidWebhook
+
+PREFIX = "whsec_"
+GENERATED_BYTES = 32
+TOLERANCE_SECONDS = 300
+_RULE = "give 32 to 64 characters, a whsec_ secret (base64 of 24 to 64 bytes), or `generate`"
+
+
+def generated_secret(random_bytes: bytes) -> str:
+    """A `whsec_` secret of the random bytes (32 of them)."""
+    return PREFIX + b64encode(random_bytes).decode()
+
+
+def standard_key(secret: str) -> bytes:
+    """The key of the Standard Webhooks scheme.
+
+    A `whsec_` secret whose remainder is not base64 of 24 to 64 bytes is a plain one that happens to begin so.
+    """
+    if secret.startswith(PREFIX):
+        try:
+            decoded = b64decode(secret[len(PREFIX) :], validate=True)
+        except (binascii.Error, ValueError):
+            return secret.encode()
+        if 24 <= len(decoded) <= 64:
+            return decoded
+    return secret.encode()
+
+
+def check_secret(secret: str) -> None:
+    """Refuse a secret that neither scheme could use. Raises InvalidWebhook, without showing the secret."""
+    if standard_key(secret) != secret.encode():
+        return
+    if not secret.isprintable():
+        raise InvalidWebhook("secret", "has characters that cannot be printed", _RULE)
+    if not 32 <= len(secret) <= 64:
+        raise InvalidWebhook("secret", f"has {len(secret)} characters", _RULE)
+
+
+def qlik_signature(secret: str, body: bytes) -> str:
+    """The value of `Qlik-Signature`: 64 hex digits."""
+    return hmac.digest(secret.encode(), body, "sha256").hex()
+
+
+def standard_signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """One entry of `webhook-signature`: `v1,` and base64. `key` is a `standard_key`, `timestamp` whole seconds."""
+    signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
+    return "v1," + binascii.b2a_base64(hmac.digest(key, signed, "sha256"), newline=False).decode()
+
+
+class Signer:
+    """Signs for one webhook; the keys are prepared once, not per delivery.
+
+    secrets: the current one first, then those still in their grace period.
+    """
+
+    __slots__ = ("_keys", "_qlik_key")
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._qlik_key = secrets[0].encode() if secrets else None
+        self._keys = [standard_key(secret) for secret in secrets]
+
+    def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        """`webhook-signature` (every secret) and `Qlik-Signature` (the current one); empty without a secret."""
+        if self._qlik_key is None:
+            return {}
+        entries = [standard_signature(key, message_id, timestamp, body) for key in self._keys]
+        return {
+            "webhook-signature": " ".join(entries),
+            "Qlik-Signature": hmac.digest(self._qlik_key, body, "sha256").hex(),
+        }
+
+
+def verify_qlik(secrets: Iterable[str], body: bytes, signature: str) -> bool:
+    """Whether `signature` is one that a secret makes of the body, in constant time for each secret."""
+    given = signature.strip().lower().encode()
+    matches = [hmac.compare_digest(qlik_signature(secret, body).encode(), given) for secret in secrets]
+    return any(matches)
+
+
+def verify_standard(
+    secrets: Iterable[str],
+    message_id: str,
+    timestamp: str,
+    signatures: str,
+    body: bytes,
+    now: float,
+    tolerance: float = TOLERANCE_SECONDS,
+) -> str:
+    """Check Standard Webhooks headers; "" if they hold, otherwise why they do not.
+
+    timestamp: the header's text (seconds). now: seconds since the epoch. tolerance: seconds either way.
+    """
+    if not timestamp.isascii() or not timestamp.isdigit():
+        return "webhook-timestamp is not a whole number of seconds"
+    seconds = int(timestamp)
+    entries = [entry.encode() for entry in signatures.split() if entry.startswith("v1,")]
+    if not entries:
+        return "webhook-signature has no v1 entry"
+    expected = [standard_signature(standard_key(secret), message_id, seconds, body).encode() for secret in secrets]
+    matches = [hmac.compare_digest(one, entry) for one in expected for entry in entries]
+    if not any(matches):
+        return "the signature does not fit the body and the secret"
+    age = now - seconds
+    if abs(age) > tolerance:
+        direction = "old" if age > 0 else "ahead"
+        return f"the signature is {abs(age):.0f} s {direction}, more than the {tolerance:.0f} s allowed"
+    return ""

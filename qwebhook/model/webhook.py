@@ -1,0 +1,197 @@
+"""A webhook: what it is, what may be written, and the rules it must satisfy.
+
+`WebhookDraft` is what a client writes on create; `Webhook` is what it reads; `Endpoint` is what the delivery engine
+holds, secrets included. Field names are those of the service's REST API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+from qwebhook.model import catalogue
+from qwebhook.model.errors import InvalidWebhook
+from qwebhook.model.event import is_well_formed_type
+from qwebhook.model.filter import Filter
+from qwebhook.model.signature import check_secret
+
+Level = Literal["tenant", "user"]
+Origin = Literal["api", "automations", "management-console"]
+TypeNames = Literal["asReceived", "subscribed"]
+Ordering = Literal["arrival", "strict"]
+
+OMITTED = "**OMITTED**"
+MAX_HEADER_BYTES = 2048
+MAX_NAME = 256
+MAX_DESCRIPTION = 4096
+MAX_URL = 4096
+MAX_EVENT_TYPES = 200
+SCHEMES = ("https", "http")
+RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})
+RESERVED_HEADER_PREFIX = "webhook-"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1: token
+
+
+class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """What qwebhook adds to a webhook, under `qwebhook`.
+
+    type_names: whether a renamed type is delivered as it came or as it was subscribed. ordering: `strict` has one
+    delivery in flight, and a retry holds the next. concurrency: how many may be in flight; None adapts.
+    """
+
+    type_names: TypeNames = "asReceived"
+    ordering: Ordering = "arrival"
+    concurrency: int | None = None
+
+
+class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of a create: every field that a client writes."""
+
+    name: str
+    url: str
+    description: str = ""
+    event_types: list[str] = []
+    filter: str = ""
+    headers: dict[str, str] = {}
+    encrypted_headers: dict[str, str] = {}
+    secret: str | None = None
+    enabled: bool = False
+    level: Level = "tenant"
+    owner_id: str | None = None
+    check_certificate_revocation: bool = False
+    enable_cloud_event_delivery: bool = False
+    origin: Origin = "api"
+    qwebhook: Settings = msgspec.field(default_factory=Settings)
+
+
+class Webhook(msgspec.Struct, kw_only=True, rename="camel"):
+    """A webhook as it is read: no secret, and of encrypted headers only the names."""
+
+    id: str
+    name: str
+    url: str
+    description: str
+    event_types: list[str]
+    filter: str
+    headers: dict[str, str]
+    encrypted_headers: list[str]
+    enabled: bool
+    level: Level
+    owner_id: str | None
+    check_certificate_revocation: bool
+    enable_cloud_event_delivery: bool
+    origin: Origin
+    secret_key_added: bool
+    created_at: str
+    created_by_user_id: str
+    updated_at: str
+    updated_by_user_id: str
+    disabled_reason: str | None = None
+    disabled_reason_code: str | None = None
+    qwebhook: Settings = msgspec.field(default_factory=Settings)
+
+
+def check_draft(draft: WebhookDraft) -> None:
+    """Refuse a webhook that a database store cannot take. Raises InvalidWebhook, InvalidFilter."""
+    check_fields(draft)
+    check_headers("encryptedHeaders", draft.encrypted_headers, taken=draft.headers)
+    if draft.secret is not None:
+        check_secret(draft.secret)
+
+
+def check_fields(webhook: WebhookDraft | Webhook) -> None:
+    """The rules for what can be read back: all but the secret and the values of encrypted headers.
+
+    Raises InvalidWebhook, InvalidFilter.
+    """
+    if not webhook.name.strip():
+        raise InvalidWebhook("name", "is empty")
+    for field, text, limit in (
+        ("name", webhook.name, MAX_NAME),
+        ("description", webhook.description, MAX_DESCRIPTION),
+    ):
+        if len(text) > limit:
+            raise InvalidWebhook(field, f"has {len(text)} characters", f"use {limit} at most")
+    if not webhook.name.isprintable():
+        raise InvalidWebhook("name", "has characters that cannot be printed")
+    check_url(webhook.url)
+    check_event_types(webhook.event_types)
+    check_headers("headers", webhook.headers)
+    if webhook.filter:
+        Filter(webhook.filter).check_types([catalogue.canonical(name) for name in webhook.event_types])
+    if webhook.level not in get_args(Level):
+        raise InvalidWebhook("level", f"is {webhook.level!r}", "use tenant or user")
+    if webhook.level == "user" and not webhook.owner_id:
+        raise InvalidWebhook("ownerId", "is missing", "a webhook of level user sees the events of its owner: name one")
+    concurrency = webhook.qwebhook.concurrency
+    if concurrency is not None and not 1 <= concurrency <= 1000:
+        raise InvalidWebhook("qwebhook.concurrency", f"is {concurrency}", "use 1 to 1000")
+
+
+def check_url(url: str) -> None:
+    """An absolute http or https URL with a host. Raises InvalidWebhook."""
+    if len(url) > MAX_URL:
+        raise InvalidWebhook("url", f"has {len(url)} characters", f"use {MAX_URL} at most")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise InvalidWebhook("url", "has spaces or characters outside ASCII", "percent-encode them")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidWebhook("url", f"cannot be read: {error}") from None
+    if parts.scheme.lower() not in SCHEMES:
+        raise InvalidWebhook("url", f"scheme {parts.scheme!r} is not one of {', '.join(SCHEMES)}")
+    if not parts.hostname:
+        raise InvalidWebhook("url", "has no host", "write https://HOST/PATH")
+    if port == 0:
+        raise InvalidWebhook("url", "port 0 cannot be connected to")
+    if parts.username is not None:
+        raise InvalidWebhook("url", "carries a user name or password", "put credentials into an encrypted header")
+
+
+def check_event_types(names: Sequence[str]) -> None:
+    """At least one well-formed type, none twice. Raises InvalidWebhook."""
+    if not names:
+        raise InvalidWebhook("eventTypes", "is empty", "name at least one event type")
+    if len(names) > MAX_EVENT_TYPES:
+        raise InvalidWebhook("eventTypes", f"has {len(names)} entries", f"use {MAX_EVENT_TYPES} at most")
+    seen: dict[str, str] = {}
+    for name in names:
+        if not is_well_formed_type(name):
+            raise InvalidWebhook(
+                "eventTypes",
+                f"{name[:80]!r} is not a well-formed type",
+                "write for example com.qlik.v1.app.created",
+            )
+        first = seen.setdefault(catalogue.canonical(name), name)
+        if first is not name:
+            twice = f"{name!r} is given twice" if first == name else f"{first!r} and {name!r} are the same event"
+            raise InvalidWebhook("eventTypes", twice)
+
+
+def check_headers(field: str, headers: Mapping[str, str], taken: Mapping[str, str] | None = None) -> None:
+    """Names are tokens, not reserved, and unique without regard to case, in `taken` too; 2,048 bytes in all.
+
+    Raises InvalidWebhook; values are never shown.
+    """
+    seen = {name.lower() for name in taken or ()}
+    for name, value in headers.items():
+        lower = name.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidWebhook(field, f"{name!r} is not a header name")
+        if lower in RESERVED_HEADERS or lower.startswith(RESERVED_HEADER_PREFIX):
+            raise InvalidWebhook(field, f"{name!r} is set by qwebhook itself", "choose another name")
+        if lower in seen:
+            raise InvalidWebhook(field, f"{name!r} is given twice", "names are compared without regard to case")
+        if not value.isprintable() or not value.isascii() or value != value.strip():
+            raise InvalidWebhook(
+                field, f"the value of {name!r} has spaces at an end or characters outside printable ASCII"
+            )
+        seen.add(lower)
+    size = sum(len(name) + len(value) for name, value in headers.items())
+    if size > MAX_HEADER_BYTES:
+        raise InvalidWebhook(field, f"take {size} bytes", f"use {MAX_HEADER_BYTES} at most")

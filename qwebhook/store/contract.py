@@ -1,0 +1,216 @@
+"""What a store does, in two parts.
+
+`Administration` is what people and scripts use; every driver has it, a REST client too. `Journal` is what the
+delivery engine uses; the databases have it. Both are synchronous: the server puts them behind one writer thread.
+
+A driver's guarantees are the tests in `tests/store/`, which every driver must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from qwebhook.model.delivery import Attempt, Delivery, Exchange, Outcome, Status
+from qwebhook.model.endpoint import Endpoint, EndpointIndex
+from qwebhook.model.event import Event
+from qwebhook.model.patch import PatchOperation
+from qwebhook.model.webhook import Level, Origin, Webhook, WebhookDraft
+
+T = TypeVar("T")
+
+WebhookSort = Literal[
+    "name", "+name", "-name", "url", "+url", "-url",
+    "createdAt", "+createdAt", "-createdAt", "updatedAt", "+updatedAt", "-updatedAt",
+]  # fmt: skip
+DeliverySort = Literal["status", "+status", "-status", "triggeredAt", "+triggeredAt", "-triggeredAt"]
+Role = Literal["admin", "user", "publisher", "metrics"]
+MAX_LIMIT = 100
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """Some of a list; `next` and `previous` are cursors for the neighbouring pages, None at the ends."""
+
+    items: list[T]
+    next: str | None = None
+    previous: str | None = None
+
+
+class WebhookQuery(msgspec.Struct, kw_only=True):
+    """Which webhooks, in which order. None does not restrict.
+
+    name, url: substrings, without regard to case. event_types: all must be subscribed. origins: any.
+    cursor: from a Page of the same query. limit: 1 to 100.
+    """
+
+    name: str | None = None
+    url: str | None = None
+    enabled: bool | None = None
+    event_types: Sequence[str] = ()
+    level: Level | None = None
+    origins: Sequence[Origin] = ()
+    owner_id: str | None = None
+    created_by_user_id: str | None = None
+    updated_by_user_id: str | None = None
+    sort: WebhookSort = "-createdAt"
+    limit: int = 20
+    cursor: str | None = None
+
+
+class DeliveryQuery(msgspec.Struct, kw_only=True):
+    """Which deliveries, in which order, as in WebhookQuery. webhook_id None means those of every webhook."""
+
+    webhook_id: str | None = None
+    event_type: str | None = None
+    status: Status | None = None
+    sort: DeliverySort = "-triggeredAt"
+    limit: int = 20
+    cursor: str | None = None
+
+
+class Administration(Protocol):
+    """Webhooks and the history of their deliveries.
+
+    Once a change has returned, every event accepted later sees it. All raise Unavailable when the store cannot be
+    reached, NotFound for ids that do not exist.
+    """
+
+    def list_webhooks(self, query: WebhookQuery) -> Page[Webhook]:
+        """A page of webhooks. Paging while rows come and go shows none twice and misses none that stays.
+
+        Raises InvalidInput for a cursor of another query.
+        """
+
+    def get_webhook(self, webhook_id: str) -> Webhook: ...
+
+    def find_webhook(self, reference: str) -> Webhook:
+        """By id, else by exact name, else by an unambiguous prefix of an id. Raises NotFound, Ambiguous."""
+
+    def create_webhook(self, draft: WebhookDraft, by: str) -> Webhook:
+        """`by` is the id of the user who makes it. Raises InvalidWebhook, InvalidFilter."""
+
+    def patch_webhook(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
+        """Apply a patch in one transaction. Enabling clears `disabledReason` and resumes what was held.
+
+        Raises InvalidPatch, InvalidWebhook, InvalidFilter, Forbidden.
+        """
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a webhook; what is pending for it is cancelled."""
+
+    def discard_pending(self, webhook_id: str) -> int:
+        """Cancel what is pending for a webhook; the number of deliveries cancelled."""
+
+    def list_deliveries(self, query: DeliveryQuery) -> Page[Delivery]: ...
+
+    def get_delivery(self, webhook_id: str, delivery_id: str) -> Delivery: ...
+
+    def list_attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
+        """The attempts of a delivery, first to last."""
+
+    def endpoint(self, webhook_id: str) -> Endpoint:
+        """The webhook with its secrets, for signing by hand and for test-fires."""
+
+    def close(self) -> None: ...
+
+
+class Token(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """An access token to a server, without its value."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: str
+    user_id: str | None = None
+
+
+class TokenStore(Protocol):
+    """The tokens that `serve` accepts; only their digests are kept."""
+
+    def create_token(self, name: str, role: Role, user_id: str | None) -> tuple[Token, str]:
+        """A token and its value, which is shown once. Raises Conflict for a name in use."""
+
+    def tokens_by_digest(self) -> dict[bytes, Token]:
+        """Every valid token by the SHA-256 of its value."""
+
+
+class Claim(msgspec.Struct, gc=False):
+    """A pending delivery in the hands of the worker.
+
+    webhook: the endpoint's row. sequence: orders deliveries by arrival; (webhook, due, sequence) names the pending
+    row. attempt: the number of the coming one, from 1. due, triggered_at: milliseconds since the epoch.
+    event: its row. key: the event's sixteen-byte key.
+    """
+
+    webhook: int
+    due: int
+    sequence: int
+    attempt: int
+    event: int
+    type: str
+    key: bytes
+    body: bytes
+    triggered_at: int
+
+
+class Accepted(msgspec.Struct, gc=False):
+    """What became of one event: its id (the first one's for a duplicate) and the deliveries it made."""
+
+    id: str
+    duplicate: bool
+    claims: list[Claim]
+
+
+class Recording(msgspec.Struct, gc=False):
+    """The end of an attempt, to be written down. A `Gone`, or failures for days, disable the webhook with it."""
+
+    claim: Claim
+    exchange: Exchange
+    outcome: Outcome
+    reason: str
+
+
+class Written(msgspec.Struct):
+    """What one transaction did.
+
+    accepted: one for each event given, in order. disabled: webhooks that the recordings disabled, as they are now.
+    raised: claims of the events that tell of it. endpoints: the new index, if any webhook changed.
+    """
+
+    accepted: list[Accepted]
+    disabled: list[Webhook]
+    raised: list[Claim]
+    endpoints: EndpointIndex | None
+
+
+class Journal(Protocol):
+    """The queue and the history, as the delivery engine sees them. Times are milliseconds since the epoch."""
+
+    def write(self, events: Sequence[Event], recordings: Sequence[Recording], now: int) -> Written:
+        """Accept events and record attempts in one durable transaction.
+
+        Each event is matched against the webhooks as they are within the transaction. A duplicate, also within the
+        call, makes no delivery. Raises Unavailable, and then nothing was written.
+        """
+
+    def refresh(self) -> EndpointIndex | None:
+        """The endpoints, if another process changed any since the last look; otherwise None."""
+
+    def claim(self, webhook: int, now: int, limit: int, held: set[int]) -> list[Claim]:
+        """Up to `limit` deliveries of a webhook that are due, in order, without those whose sequence is held."""
+
+    def next_due(self, webhook: int, held: set[int]) -> int | None:
+        """When the earliest delivery that is not held falls due; None if there is none."""
+
+    def pending(self) -> tuple[int, int | None]:
+        """How many deliveries are pending, and when the oldest of them was triggered."""
+
+    def check_writable(self) -> None:
+        """Raises Unavailable if nothing can be written now."""
+
+    def sweep(self, before: int, limit: int) -> int:
+        """Delete up to `limit` deliveries and events from before a time, pending ones never; how many went."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,225 @@
+"""Opening a store file: what it is, its migrations, its key; transactions, and the errors of both."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from qwebhook.model.errors import (
+    QwebhookError,
+    StoreBusy,
+    StoreDamaged,
+    StoreFull,
+    StoreMissing,
+    StoreReadOnly,
+    StoreTooNew,
+    Unavailable,
+)
+from qwebhook.store.vault import Vault, check_key, fingerprint, make_key, read_key
+
+APPLICATION_ID = 0x71776862  # "qwhb", in the file's header
+BUSY_SECONDS = 5.0
+# Pages of 4 KiB. Larger than SQLite's 1,000, so that a busy server folds the log back a few times a minute.
+CHECKPOINT_PAGES = 4000
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into the tree's, each with what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> QwebhookError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(
+            f"the store {path} is locked by another process",
+            f"waited {BUSY_SECONDS:.0f} s; try again when it is done",
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreReadOnly(
+            f"the store {path} cannot be written", "check the owner and mode of the file and its folder"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"no room to write to the store {path}", "free disk space; nothing accepted is lost")
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StoreDamaged(f"{path} is not a sound database: {error}", "restore it from a backup")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StoreReadOnly(
+            f"the store {path} cannot be opened: {error}",
+            "check the owner and mode of the file and its folder",
+        )
+    return Unavailable(f"the store {path} failed: {error}")
+
+
+class Connection:
+    """One connection to a checked, migrated store file.
+
+    number: the store's part of ids. May be used from any one thread at a time.
+    """
+
+    def __init__(self, path: Path, database: sqlite3.Connection, number: int, vault: Vault) -> None:
+        self.path = path
+        self.database = database
+        self.number = number
+        self.vault = vault
+        self.execute = database.execute
+        self.executemany = database.executemany
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False, migrations: Path = MIGRATIONS) -> Connection:
+        """Open a store; with `create`, make a missing one. An older one is migrated, after a backup copy.
+
+        Raises StoreMissing, StoreTooNew, StoreDamaged, StoreKeyProblem and the other kinds of Unavailable.
+        """
+        scripts = sorted(migrations.glob("[0-9]*.sql"))
+        if create and not path.exists():
+            _make_file(path)
+        elif not path.exists():
+            raise StoreMissing(f"there is no store at {path}", "`qwebhook create` or `qwebhook serve` makes one")
+        elif not path.is_file():
+            raise StoreDamaged(f"{path} is not a file", "give the path of a store file")
+        with store_errors(path):
+            database = sqlite3.connect(
+                path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            try:
+                number, vault = _prepare(database, path, scripts, create)
+            except BaseException:
+                database.close()
+                raise
+        return cls(path, database, number, vault)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A write transaction: everything in the block, or nothing. Durable when the block has ended."""
+        with store_errors(self.path):
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._rollback()
+                raise
+            try:
+                self.execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+
+    def _rollback(self) -> None:
+        # A failed statement (disk full, I/O) may have rolled back already.
+        if self.database.in_transaction:
+            self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def _make_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return  # another process was faster
+    except FileNotFoundError:
+        raise StoreMissing(f"there is no folder {path.parent}", "make it, or give another path") from None
+    except OSError as error:
+        raise StoreReadOnly(f"the store {path} cannot be made: {error.strerror}") from None
+
+
+def _prepare(database: sqlite3.Connection, path: Path, scripts: Sequence[Path], create: bool) -> tuple[int, Vault]:
+    latest = len(scripts)
+    version = _checked_version(database, path, latest)
+    if version == 0:
+        if not create and path.stat().st_size:
+            # Another process is making it right now, or a crash left it so; either way it is ours to finish.
+            create = True
+        if not create:
+            raise StoreMissing(f"the store {path} is empty", "`qwebhook create` or `qwebhook serve` makes one")
+        database.execute("PRAGMA journal_mode = WAL")
+    elif version < latest:
+        _back_up(database, path, version)
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    if version < latest:
+        _migrate(database, path, scripts)
+    row = database.execute("SELECT number, key_fingerprint FROM store").fetchone()
+    return row[0], Vault(check_key(path, read_key(path), row[1]))
+
+
+def _checked_version(database: sqlite3.Connection, path: Path, latest: int) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    application: int = database.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID and (version or _has_tables(database)):
+        raise StoreDamaged(f"{path} is a database, but not a qwebhook store", "give another path")
+    if version > latest:
+        raise StoreTooNew(
+            f"the store {path} has version {version}, and this qwebhook knows up to {latest}",
+            "update qwebhook",
+        )
+    return version
+
+
+def _has_tables(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
+
+
+def _back_up(database: sqlite3.Connection, path: Path, version: int) -> None:
+    """A copy as of before the migration; an earlier copy of the same version is kept, since it is the older one."""
+    target = path.with_name(f"{path.name}.v{version}.bak")
+    if target.exists():
+        return
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    copy = sqlite3.connect(partial)
+    try:
+        database.backup(copy)
+    finally:
+        copy.close()
+    partial.replace(target)
+
+
+def _migrate(database: sqlite3.Connection, path: Path, scripts: Sequence[Path]) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        # Looked at again under the lock: another process may have done it meanwhile.
+        version = _checked_version(database, path, len(scripts))
+        for script in scripts[version:]:
+            for statement in _statements(script.read_text(encoding="utf-8")):
+                database.execute(statement)
+        if version == 0:
+            key = read_key(path) or make_key(path)
+            database.execute(
+                "INSERT INTO store (only_row, number, key_fingerprint, created_at) VALUES (1, ?, ?, ?)",
+                (secrets.randbelow(4096), fingerprint(key), time.time_ns() // 1_000_000),
+            )
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {len(scripts)}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. `executescript` would commit, and the whole migration is one transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

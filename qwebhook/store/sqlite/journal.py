@@ -1,0 +1,307 @@
+"""The queue and the history, written: one transaction accepts what has come and records what was done.
+
+Used by one thread at a time; the server's is its writer. Claims live in the worker's memory, since one server has
+the file: after a crash, everything pending is simply due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from qwebhook.model.delivery import (
+    DISABLED_EVENT,
+    Dead,
+    Delivered,
+    Gone,
+    Reply,
+    RetryAt,
+    failed_for_too_long,
+    reason,
+)
+from qwebhook.model.endpoint import EndpointIndex
+from qwebhook.model.event import Event, read_event
+from qwebhook.model.identifiers import row_id
+from qwebhook.model.timestamps import humanised, to_rfc3339
+from qwebhook.model.webhook import Webhook
+from qwebhook.store.contract import Accepted, Claim, Recording, Written
+from qwebhook.store.sqlite.connection import Connection, store_errors
+from qwebhook.store.sqlite.queries import queries
+from qwebhook.store.sqlite.rows import json_text
+from qwebhook.store.sqlite.sweeping import Sweeper
+from qwebhook.store.sqlite.webhooks import Webhooks
+
+_SQL = queries("journal")
+# A claim stops at this many bytes of bodies, so that a backlog of large events is not read into memory at once.
+_CLAIM_BYTES = 8 << 20
+DISABLER = "qwebhook"
+
+
+class SqliteJournal:
+    """`Journal` over one connection of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._now = 0
+        self._webhooks = Webhooks(connection, lambda: self._now)
+        self._sweeper = Sweeper(connection)
+        self._data_version = -1
+        self._version = -1
+        self._next_event = 0
+        self._next_delivery = 0
+        self._failing: set[int] = set()
+        self._index = EndpointIndex()
+
+    # Accepting and recording
+
+    def write(self, events: Sequence[Event], recordings: Sequence[Recording], now: int) -> Written:
+        """See Journal.write."""
+        self._now = now
+        before = self._index
+        try:
+            with self._connection.transaction():
+                self._look()
+                next_event, next_delivery = self._next_event, self._next_delivery
+                accepted = [self._accept(event) for event in events]
+                disabled = self._record(recordings)
+                raised: list[Claim] = []
+                if disabled:
+                    self._load_endpoints()
+                    for webhook, cause in disabled:
+                        if cause != DISABLED_EVENT:
+                            raised += self._accept(_disabled_event(webhook, now, self._next_event)).claims
+                if (next_event, next_delivery) != (self._next_event, self._next_delivery):
+                    self._connection.execute(_SQL["set_counters"], (self._next_event, self._next_delivery))
+        except BaseException:
+            # What was read within the transaction may be undone with it: look again at the next.
+            self._data_version = self._version = -1
+            raise
+        changed = self._index if self._index is not before else None
+        return Written(accepted, [webhook for webhook, _ in disabled], raised, changed)
+
+    def _accept(self, event: Event) -> Accepted:
+        execute, number, now = self._connection.execute, self._connection.number, self._now
+        row, key = self._next_event, event.key
+        if execute(_SQL["insert_key"], (row, key, now)).rowcount == 0:
+            first, accepted_at = execute(_SQL["first_of_key"], (key,)).fetchone()
+            return Accepted(row_id("event", accepted_at, number, first), True, [])
+        self._next_event += 1
+        execute(_SQL["insert_event"], (row, event.type, key, now, event.body))
+        claims = []
+        for endpoint in self._index.matching(event):
+            claim = Claim(endpoint.row, now, self._next_delivery, 1, row, event.type, key, event.body, now)
+            self._next_delivery += 1
+            self._insert_pending(claim, now, 1)
+            claims.append(claim)
+        return Accepted(row_id("event", now, number, row), False, claims)
+
+    def _insert_pending(self, claim: Claim, due: int, attempt: int) -> None:
+        values = (claim.webhook, due, claim.sequence, claim.event, attempt, claim.triggered_at)
+        self._connection.execute(_SQL["insert_pending"], values)
+
+    def _record(self, recordings: Sequence[Recording]) -> list[tuple[Webhook, str]]:
+        """Write attempts down; the webhooks that were disabled by them, each with the type of the event."""
+        disabled: list[tuple[Webhook, str]] = []
+        for recording in recordings:
+            claim, outcome = recording.claim, recording.outcome
+            key = (claim.webhook, claim.due, claim.sequence)
+            held = self._connection.execute(_SQL["delete_pending"], key).rowcount == 1
+            due = None
+            if isinstance(outcome, Delivered):
+                status, state = "success", "delivered"
+                if claim.webhook in self._failing:
+                    self._failing.discard(claim.webhook)
+                    self._connection.execute("DELETE FROM webhook_failing WHERE webhook = ?", (claim.webhook,))
+            else:
+                status = "fail"
+                state = _FAILED_STATES[type(outcome)]
+                if isinstance(outcome, RetryAt):
+                    if held:
+                        due = outcome.due
+                        self._insert_pending(claim, due, claim.attempt + 1)
+                    else:
+                        state = "cancelled"  # the webhook, or its queue, was deleted while this was in flight
+                webhook = self._note_failure(recording)
+                if webhook is not None:
+                    disabled.append((webhook, claim.type))
+            self._insert_record(recording, status, state, due)
+        return disabled
+
+    def _insert_record(self, recording: Recording, status: str, state: str, due: int | None) -> None:
+        claim, exchange = recording.claim, recording.exchange
+        if claim.attempt == 1:
+            self._connection.execute(
+                _SQL["insert_delivery"],
+                (
+                    claim.sequence,
+                    claim.webhook,
+                    claim.event,
+                    claim.type,
+                    status,
+                    state,
+                    1,
+                    claim.triggered_at,
+                    due,
+                ),
+            )
+        else:
+            values = (status, state, claim.attempt, due, claim.sequence)
+            self._connection.execute(_SQL["update_delivery"], values)
+        reply = exchange.result if isinstance(exchange.result, Reply) else None
+        self._connection.execute(
+            _SQL["insert_attempt"],
+            (
+                claim.sequence * 64 + claim.attempt,
+                exchange.started_at,
+                exchange.duration,
+                exchange.first_byte,
+                state,
+                recording.reason,
+                exchange.url,
+                json_text(exchange.headers),
+                None if exchange.body is claim.body else exchange.body,
+                reply.status if reply else None,
+                json_text(reply.headers) if reply else None,
+                reply.body if reply else None,
+            ),
+        )
+
+    def _note_failure(self, recording: Recording) -> Webhook | None:
+        """Count a failure; the webhook, if that was enough to disable it."""
+        row = recording.claim.webhook
+        endpoint = self._index.by_row.get(row)
+        if endpoint is None or not endpoint.webhook.enabled:
+            return None
+        since, failures = self._connection.execute(_SQL["note_failure"], (row, self._now)).fetchone()
+        self._failing.add(row)
+        if isinstance(recording.outcome, Gone):
+            code, text = "gone", "the receiver answered 410 Gone"
+        elif failed_for_too_long(since, failures, self._now):
+            length = humanised((self._now - since) / 1000)
+            latest = reason(recording.exchange.result)
+            code, text = "failing", f"all {failures} attempts in {length} failed; the latest: {latest}"
+        else:
+            return None
+        webhook = msgspec.structs.replace(
+            endpoint.webhook,
+            enabled=False,
+            disabled_reason=text,
+            disabled_reason_code=code,
+            updated_at=to_rfc3339(self._now),
+            updated_by_user_id=DISABLER,
+        )
+        self._webhooks.update(row, webhook, DISABLER)
+        endpoint.webhook = webhook  # a second failure in this batch finds it disabled
+        return webhook
+
+    # Seeing what others changed
+
+    def refresh(self) -> EndpointIndex | None:
+        """See Journal.refresh."""
+        before = self._index
+        with store_errors(self._connection.path):
+            self._look()
+        return self._index if self._index is not before else None
+
+    def foreign_commits(self) -> int:
+        """A number that changes when another connection has committed."""
+        with store_errors(self._connection.path):
+            version: int = self._connection.execute(_SQL["data_version"]).fetchone()[0]
+        return version
+
+    def _look(self) -> None:
+        """Take up what other connections committed. Within the transaction, nothing can come between."""
+        data_version = self._connection.execute(_SQL["data_version"]).fetchone()[0]
+        if data_version == self._data_version:
+            return
+        version, next_event, next_delivery = self._connection.execute(_SQL["counters"]).fetchone()
+        self._next_event, self._next_delivery = next_event, next_delivery
+        self._failing = {row for (row,) in self._connection.execute(_SQL["failing"])}
+        if version != self._version:
+            self._load_endpoints()
+            self._version = version
+        self._data_version = data_version
+
+    def _load_endpoints(self) -> None:
+        known = self._index.by_row
+        endpoints = []
+        for row, version in self._connection.execute(queries("administration")["versions"]).fetchall():
+            endpoint = known.get(row)
+            if endpoint is None or endpoint.version != version:
+                endpoint = self._webhooks.endpoint(row)
+            endpoints.append(endpoint)
+        self._index = EndpointIndex(endpoints)
+
+    # Claiming
+
+    def claim(self, webhook: int, now: int, limit: int, held: set[int]) -> list[Claim]:
+        """See Journal.claim."""
+        claims: list[Claim] = []
+        size = 0
+        with store_errors(self._connection.path):
+            rows = self._connection.execute(_SQL["claim"], (webhook, now, limit + len(held)))
+            for row in rows:
+                if row[2] in held:
+                    continue
+                claims.append(Claim(*row))
+                size += len(row[7])
+                if len(claims) == limit or size >= _CLAIM_BYTES:
+                    break
+            rows.close()
+        return claims
+
+    def next_due(self, webhook: int, held: set[int]) -> int | None:
+        """See Journal.next_due."""
+        with store_errors(self._connection.path):
+            rows = self._connection.execute(_SQL["earliest"], (webhook, len(held) + 1)).fetchall()
+        return next((due for due, sequence in rows if sequence not in held), None)
+
+    def pending(self) -> tuple[int, int | None]:
+        """See Journal.pending."""
+        with store_errors(self._connection.path):
+            row: tuple[int, int | None] = self._connection.execute(_SQL["pending"]).fetchone()
+        return row
+
+    # Care
+
+    def check_writable(self) -> None:
+        """See Journal.check_writable."""
+        with self._connection.transaction():
+            self._connection.execute("UPDATE store SET only_row = 1")
+
+    def sweep(self, before: int, limit: int) -> int:
+        """See Journal.sweep."""
+        return self._sweeper.sweep(before, limit)
+
+    def close(self) -> None:
+        """See Journal.close."""
+        self._connection.close()
+
+
+_FAILED_STATES: dict[type[Any], str] = {RetryAt: "retrying", Dead: "dead", Gone: "gone"}
+
+
+def _disabled_event(webhook: Webhook, now: int, number: int) -> Event:
+    """The event that tells of a disabled webhook; its URL is left out, since it may carry a secret."""
+    body = {
+        "specversion": "1.0",
+        "id": f"{webhook.id}-{now}-{number}",
+        "time": to_rfc3339(now),
+        "type": DISABLED_EVENT,
+        "source": "com.qwebhook/webhooks",
+        "datacontenttype": "application/json",
+        "toplevelresourceid": webhook.id,
+        **({"ownerid": webhook.owner_id} if webhook.owner_id else {}),
+        "data": {
+            "id": webhook.id,
+            "name": webhook.name,
+            "level": webhook.level,
+            "ownerId": webhook.owner_id,
+            "eventTypes": webhook.event_types,
+            "disabledReason": webhook.disabled_reason,
+            "disabledReasonCode": webhook.disabled_reason_code,
+        },
+    }
+    return read_event(msgspec.json.encode(body))

@@ -1,0 +1,47 @@
+"""Deleting old history in small steps, so that no sweep holds the writer for long."""
+
+from __future__ import annotations
+
+from qwebhook.store.sqlite.connection import Connection
+from qwebhook.store.sqlite.queries import queries
+
+_SQL = queries("journal")
+KEY_RETENTION = 100 * 86_400_000
+
+
+class Sweeper:
+    """Remembers where each table's last step ended, so that rows which must stay are not looked at again and again."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._places = {"deliveries": 0, "events": 0, "keys": 0}
+
+    def sweep(self, before: int, limit: int) -> int:
+        """Delete up to `limit` rows of each kind from before a time (ms); how many went.
+
+        Pending deliveries and their events stay, however old. Keys stay `KEY_RETENTION` longer than asked for
+        events of that age, since a duplicate may come late.
+        """
+        with self._connection.transaction():
+            deliveries = self._old("deliveries", before, limit)
+            self._connection.executemany(_SQL["delete_attempts"], deliveries)
+            self._connection.executemany(_SQL["delete_delivery"], deliveries)
+            events = self._old("events", before, limit)
+            self._connection.executemany(_SQL["delete_event"], events)
+            keys = self._old("keys", before - KEY_RETENTION, limit)
+            self._connection.executemany(_SQL["delete_key"], keys)
+        return len(deliveries) + len(events) + len(keys)
+
+    def _old(self, table: str, before: int, limit: int) -> list[tuple[int]]:
+        rows = self._connection.execute(_SQL[f"oldest_{table}"], (self._places[table], limit)).fetchall()
+        old: list[tuple[int]] = []
+        for row, time, needed in rows:
+            if time >= before:
+                break
+            self._places[table] = row
+            if not needed:
+                old.append((row,))
+        else:
+            if len(rows) < limit:
+                self._places[table] = 0  # the end: the next round sees again what had to stay
+        return old
