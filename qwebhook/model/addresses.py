@@ -31,6 +31,8 @@ _NAT64 = ip_network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ip_network("::/96")
 _CARRIER_GRADE = ip_network("100.64.0.0/10")
 _SITE_LOCAL = ip_network("fec0::/10")
+# In the registries, but not in the `ipaddress` of every Python that is supported.
+_SPECIAL_PURPOSE = (ip_network("192.0.0.0/24"), ip_network("3fff::/20"))
 
 
 class AddressPolicy:
@@ -73,7 +75,7 @@ class AddressPolicy:
 def _is_global(address: Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    return not (address.version == 6 and address in _SITE_LOCAL)
+    return not any(address in network for network in (_SITE_LOCAL, *_SPECIAL_PURPOSE))
 
 
 def _carried(address: Address) -> list[IPv4Address]:

@@ -45,7 +45,7 @@ def parse_retry_after(value: str, now: float) -> float | None:
     """
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return min(float(value[:12]), SPAN)
+        return min(float(value), SPAN)
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):

@@ -45,7 +45,7 @@ class EndpointIndex:
     def __init__(self, endpoints: Iterable[Endpoint] = ()) -> None:
         self.by_row = {endpoint.row: endpoint for endpoint in endpoints}
         self._by_type: dict[str, list[Endpoint]] = {}
-        for endpoint in self.by_row.values():
+        for endpoint in sorted(self.by_row.values(), key=lambda endpoint: endpoint.row):
             if endpoint.webhook.enabled:
                 for name in endpoint.subscribed:
                     self._by_type.setdefault(name, []).append(endpoint)

@@ -7,6 +7,7 @@ name) is rendered here. Sources: CloudEvents HTTP binding 1.0.2, sections 3.1 to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,20 +15,17 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from qwebhook.model.errors import EventRejected, UnsupportedFormat
-from qwebhook.model.event import Event, read_event
+from qwebhook.model.event import NOT_JSON, Event, decoding_reason, read_event
 
 MAX_BODY = 1 << 20
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 JSON = "application/json"
 _TAKEN = f"send {JSON}, {STRUCTURED}, {BATCH}, or ce- headers with JSON data"
-_EXTENSIONS = {
-    "tenantId": "tenantid",
-    "userId": "userid",
-    "ownerId": "ownerid",
-    "spaceId": "spaceid",
-    "topLevelResourceId": "toplevelresourceid",
-}
+# Legacy extensions of these names are left out: the CloudEvents members mean something else.
+_NOT_EXTENSIONS = ("data", "time")
+_INTEGER = re.compile(rb"-?\d{1,10}")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _slices = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -47,7 +45,7 @@ def read_request(content_type: str, attributes: Mapping[str, str], body: bytes) 
     if media_type == BATCH:
         return read_array(body)
     if "specversion" in attributes:
-        return [_read_binary(media_type, attributes, body)]
+        return [_read_binary(content_type.strip(), media_type, attributes, body)]
     if media_type == JSON:
         return read_array(body) if body.lstrip()[:1] == b"[" else [read_event(body)]
     given = f"content type {content_type!r} is not one that carries events" if content_type else "no content type"
@@ -58,8 +56,8 @@ def read_array(body: bytes) -> list[Event]:
     """The events of a JSON array, each with its own raw slice as its body. Raises EventRejected."""
     try:
         slices = _slices.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EventRejected(f"the body is not a JSON array of events: {error}".replace("`", "'")) from None
+    except NOT_JSON as error:
+        raise EventRejected(f"the body is not a JSON array of events: {decoding_reason(error)}") from None
     events = []
     for position, part in enumerate(slices):
         try:
@@ -78,36 +76,40 @@ def read_text(text: bytes) -> list[bytes]:
     if stripped.startswith(b"["):
         try:
             return [bytes(part) for part in _slices.decode(stripped)]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise EventRejected(f"the input is not a JSON array: {error}".replace("`", "'")) from None
+        except NOT_JSON as error:
+            raise EventRejected(f"the input is not a JSON array: {decoding_reason(error)}") from None
     try:
         msgspec.json.decode(stripped, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         lines = [line.strip() for line in stripped.split(b"\n")]
         return [line for line in lines if line]
     return [stripped]
 
 
-def _read_binary(media_type: str, attributes: Mapping[str, str], body: bytes) -> Event:
+def _read_binary(content_type: str, media_type: str, attributes: Mapping[str, str], body: bytes) -> Event:
     if media_type and media_type != JSON and not media_type.endswith("+json"):
         raise UnsupportedFormat(f"data of type {media_type!r} is not JSON", "send JSON data")
     members: dict[str, Any] = {"specversion": ""}
     for name, value in attributes.items():
-        if not name.isascii() or not name.isalnum():
+        if not name.isascii() or not name.isalnum() or name == "data":
             raise EventRejected(f"ce-{name} is not the name of a CloudEvents attribute", "use letters and digits")
-        members[name] = _percent_decoded(name, value)
+        members[name] = _header_decoded(name, value)
     if media_type:
-        members["datacontenttype"] = media_type
+        members["datacontenttype"] = content_type
     if body.strip():
         try:
-            # Decoding to Raw checks the syntax and keeps the bytes.
+            # Decoding to Raw checks the syntax (but not that strings are UTF-8) and keeps the bytes.
+            body.decode()
             members["data"] = msgspec.json.decode(body, type=msgspec.Raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UnsupportedFormat(f"the data is not JSON: {error}".replace("`", "'"), "send JSON data") from None
+        except NOT_JSON as error:
+            raise UnsupportedFormat(f"the data is not JSON: {decoding_reason(error)}", "send JSON data") from None
     return read_event(msgspec.json.encode(members))
 
 
-def _percent_decoded(name: str, value: str) -> str:
+def _header_decoded(name: str, value: str) -> str:
+    """CloudEvents HTTP binding, section 3.1.3.2: a quoted string is unquoted first, then percent-encoding is undone."""
+    if _QUOTED.fullmatch(value):
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
     try:
         return unquote_to_bytes(value.encode("latin-1")).decode()
     except UnicodeError:
@@ -123,13 +125,10 @@ def as_cloud_event(event: Event) -> bytes:
         return event.body
     legacy: dict[str, msgspec.Raw] = msgspec.json.decode(event.body, type=dict[str, msgspec.Raw])
     members: dict[str, Any] = {"specversion": "1.0", "id": event.id, "type": event.type}
-    # CloudEvents demand a source, and the oldest legacy events have none.
-    members["source"] = event.source or "com.qlik"
+    members["source"] = event.source
     if event.time:
         members["time"] = event.time
     members["datacontenttype"] = JSON
-    if "eventTypeVersion" in legacy:
-        members["eventtypeversion"] = legacy["eventTypeVersion"]
     for name, value in _legacy_extensions(legacy):
         members.setdefault(name, value)
     if "data" in legacy:
@@ -137,15 +136,27 @@ def as_cloud_event(event: Event) -> bytes:
     return msgspec.json.encode(members)
 
 
-def _legacy_extensions(legacy: Mapping[str, msgspec.Raw]) -> Iterable[tuple[str, Any]]:
-    if "extensions" not in legacy:
-        return
-    for name, value in msgspec.json.decode(legacy["extensions"]).items():
-        lower = _EXTENSIONS.get(name, name.lower())
-        if not lower.isascii() or not lower.isalnum() or value is None or value == "":
+def _legacy_extensions(legacy: Mapping[str, msgspec.Raw]) -> Iterable[tuple[str, msgspec.Raw | str]]:
+    extensions = {}
+    if "eventTypeVersion" in legacy:
+        extensions["eventTypeVersion"] = legacy["eventTypeVersion"]
+    if "extensions" in legacy:
+        extensions |= msgspec.json.decode(legacy["extensions"], type=dict[str, msgspec.Raw] | None) or {}
+    for name, raw in extensions.items():
+        lower, value = name.lower(), bytes(raw)
+        if not lower.isascii() or not lower.isalnum() or lower in _NOT_EXTENSIONS or value in (b"null", b'""'):
             continue
-        # CloudEvents attributes are scalars; Qlik renders structures as JSON strings (`authclaims`).
-        yield lower, value if isinstance(value, str | int | bool) else msgspec.json.encode(value).decode()
+        yield lower, raw if _is_attribute(value) else value.decode()
+
+
+def _is_attribute(value: bytes) -> bool:
+    """Whether JSON is what CloudEvents attributes may be: a string, a boolean, an integer of 32 bits.
+
+    Anything else is rendered as a string that holds the JSON, as Qlik does it (`authclaims`).
+    """
+    if value.startswith(b'"') or value in (b"true", b"false"):
+        return True
+    return _INTEGER.fullmatch(value) is not None and -(2**31) <= int(value) < 2**31
 
 
 def with_type(body: bytes, name: str) -> bytes:

@@ -8,7 +8,6 @@ Sources: CloudEvents 1.0.2 core and JSON format; Qlik Cloud's event documentatio
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
@@ -17,7 +16,11 @@ from qwebhook.model.errors import EventRejected
 MAX_TYPE_LENGTH = 255
 TEST_ID_PREFIX = "test-"
 KEY_BYTES = 16
+# What msgspec raises for bytes that are no JSON, or not of the wanted shape.
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _EMPTY = msgspec.Raw(b"")
+# What a CloudEvents extension attribute may be.
+_Scalar = str | int | bool | None
 
 
 class _LegacyExtensions(msgspec.Struct, rename="camel", gc=False):
@@ -36,24 +39,24 @@ class _Envelope(msgspec.Struct, gc=False):
     type: str | None = None
     source: str | None = None
     time: str | None = None
-    tenantid: str | None = None
-    userid: str | None = None
-    ownerid: str | None = None
-    spaceid: str | None = None
-    toplevelresourceid: str | None = None
+    tenantid: _Scalar = None
+    userid: _Scalar = None
+    ownerid: _Scalar = None
+    spaceid: _Scalar = None
+    toplevelresourceid: _Scalar = None
     eventId: str | None = None
     eventType: str | None = None
     eventTime: str | None = None
-    extensions: _LegacyExtensions | None = None
+    extensions: _LegacyExtensions | _Scalar = None
     data: msgspec.Raw = _EMPTY
 
 
 class _MatchedData(msgspec.Struct, gc=False):
-    """The members of `data` that filters look at; of any type, since only strings can match."""
+    """The members of `data` that filters look at; raw, since they may be anything and only strings can match."""
 
-    id: Any = None
-    status: Any = None
-    attributes: Any = None
+    id: msgspec.Raw = _EMPTY
+    status: msgspec.Raw = _EMPTY
+    attributes: msgspec.Raw = _EMPTY
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -82,41 +85,46 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Qlik names an event by its tenant and id, wherever it was read; everyone else by source and id (CloudEvents
         1.0.2, "source + id is unique").
         """
-        qlik = self.tenant_id is not None and is_qlik_source(self.source)
+        qlik = bool(self.tenant_id) and is_qlik_source(self.source)
         scope = f"tenant\0{self.tenant_id}" if qlik else f"source\0{self.source}"
-        return blake2b(f"{scope}\0{self.id}".encode(), digest_size=KEY_BYTES).digest()
+        # The length marks where the scope ends, whatever characters it has.
+        return blake2b(f"{len(scope)}\0{scope}{self.id}".encode(), digest_size=KEY_BYTES).digest()
 
     @property
     def resource_id(self) -> str | None:
         """The filter's `id`: `data.id` (older copies: `data.attributes.id`), else the top-level resource."""
-        data = self._matched_data()
-        for holder in (data.id, data.attributes.get("id") if isinstance(data.attributes, dict) else None):
-            if isinstance(holder, str):
-                return holder
-        return self.top_level_resource_id
+        found = self._text_in_data("id")
+        return self.top_level_resource_id if found is None else found
 
     @property
     def data_status(self) -> str | None:
         """The filter's `data.status`."""
-        data = self._matched_data()
-        nested = data.attributes.get("status") if isinstance(data.attributes, dict) else None
-        for holder in (data.status, nested):
-            if isinstance(holder, str):
-                return holder
-        return None
+        return self._text_in_data("status")
 
     def concerns(self, user: str) -> bool:
         """Whether the user triggered the event or owns what it is about."""
-        return user in (self.user_id, self.owner_id)
+        return bool(user) and user in (self.user_id, self.owner_id)
 
-    def _matched_data(self) -> _MatchedData:
+    def _text_in_data(self, name: str) -> str | None:
         # Only webhooks with a filter get here, so nothing is decoded for the others.
-        data = bytes(self.data)
-        return _matched_data_decoder.decode(data) if data.startswith(b"{") else _MatchedData()
+        data = _matched_data(self.data)
+        value = bytes(getattr(data, name))
+        if not value.startswith(b'"'):
+            value = bytes(getattr(_matched_data(data.attributes), name))
+        return _text_decoder.decode(value) if value.startswith(b'"') else None
 
 
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 _matched_data_decoder = msgspec.json.Decoder(_MatchedData)
+_text_decoder = msgspec.json.Decoder(str)
+
+
+def _matched_data(raw: msgspec.Raw) -> _MatchedData:
+    value = bytes(raw)
+    try:
+        return _matched_data_decoder.decode(value) if value.startswith(b"{") else _MatchedData()
+    except RecursionError:  # nested nearly too deeply to be read, and looked into further down the stack
+        return _MatchedData()
 
 
 def is_qlik_source(source: str) -> bool:
@@ -127,11 +135,13 @@ def is_qlik_source(source: str) -> bool:
 def read_event(body: bytes) -> Event:
     """The event in a JSON object of any of the three envelopes. Raises EventRejected."""
     try:
+        # msgspec does not look into the strings that it skips.
+        body.decode()
         envelope = _envelope_decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise EventRejected(f"the event is malformed: {_reason(error)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EventRejected(f"the event is not valid JSON: {_reason(error)}") from None
+        raise EventRejected(f"the event is malformed: {decoding_reason(error)}") from None
+    except NOT_JSON as error:
+        raise EventRejected(f"the event is not valid JSON: {decoding_reason(error)}") from None
     if envelope.specversion is not None:
         if envelope.specversion != "1.0":
             raise EventRejected(
@@ -147,28 +157,32 @@ def read_event(body: bytes) -> Event:
 
 
 def _cloud_event(envelope: _Envelope, body: bytes) -> Event:
-    legacy = envelope.extensions or _NO_EXTENSIONS
+    # A CloudEvent that is no hybrid may have an attribute of that name.
+    legacy = envelope.extensions if isinstance(envelope.extensions, _LegacyExtensions) else _NO_EXTENSIONS
     return Event(
         id=_required("id", envelope.id or envelope.eventId),
         type=_checked_type("type", envelope.type or envelope.eventType),
         source=_required("source", envelope.source),
         time=envelope.time or envelope.eventTime,
-        tenant_id=envelope.tenantid or legacy.tenant_id,
-        user_id=envelope.userid or legacy.user_id,
-        owner_id=envelope.ownerid or legacy.owner_id,
-        space_id=envelope.spaceid or legacy.space_id,
-        top_level_resource_id=envelope.toplevelresourceid or legacy.top_level_resource_id,
+        tenant_id=_text(envelope.tenantid) or legacy.tenant_id,
+        user_id=_text(envelope.userid) or legacy.user_id,
+        owner_id=_text(envelope.ownerid) or legacy.owner_id,
+        space_id=_text(envelope.spaceid) or legacy.space_id,
+        top_level_resource_id=_text(envelope.toplevelresourceid) or legacy.top_level_resource_id,
         body=body,
         data=envelope.data,
     )
 
 
 def _legacy_event(envelope: _Envelope, body: bytes) -> Event:
-    extensions = envelope.extensions or _NO_EXTENSIONS
+    extensions = _NO_EXTENSIONS if envelope.extensions is None else envelope.extensions
+    if not isinstance(extensions, _LegacyExtensions):
+        raise EventRejected("extensions is not an object")
     return Event(
         id=_required("eventId", envelope.eventId),
         type=_checked_type("eventType", envelope.eventType),
-        source=envelope.source or "",
+        # The oldest legacy events have none, and CloudEvents demand one. Only Qlik sends this envelope.
+        source=envelope.source or "com.qlik",
         legacy=True,
         time=envelope.eventTime,
         tenant_id=extensions.tenant_id,
@@ -182,6 +196,11 @@ def _legacy_event(envelope: _Envelope, body: bytes) -> Event:
 
 
 _NO_EXTENSIONS = _LegacyExtensions()
+
+
+def _text(value: _Scalar) -> str | None:
+    """An attribute in its string form (CloudEvents 1.0.2, section "Type System")."""
+    return value if value is None or isinstance(value, str) else str(value).lower()
 
 
 def _required(name: str, value: str | None) -> str:
@@ -202,5 +221,8 @@ def is_well_formed_type(name: str) -> bool:
     return 0 < len(name) <= MAX_TYPE_LENGTH and name.isascii() and name.isprintable() and not set(name) & {" ", ","}
 
 
-def _reason(error: Exception) -> str:
+def decoding_reason(error: Exception) -> str:
+    """What one of NOT_JSON says, for a person."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     return str(error).replace("`", "'").removeprefix("JSON is malformed: ")

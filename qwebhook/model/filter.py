@@ -33,7 +33,8 @@ _BY_LOWER_CASE = {name.lower(): name for name in ATTRIBUTES}
 RELOAD_FINISHED = "com.qlik.v1.app.reload.finished"
 STATUSES = ("ok", "error")
 
-_TOKEN = re.compile(r'\s*(?:(?P<word>[A-Za-z_][\w.]*)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<other>\S))')
+# A string that is never closed is one token, or looking for its end from each quote within it would take for ever.
+_TOKEN = re.compile(r'\s*(?:(?P<word>[A-Za-z_][\w.]*)|(?P<string>"(?:[^"\\]|\\.)*"?)|(?P<other>\S))')
 
 
 class Comparison:

@@ -7,6 +7,7 @@ only together make sense (a new URL and the encrypted headers for it) pass toget
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, Literal
 
 import msgspec
@@ -92,7 +93,7 @@ def apply_patch(
         raise Forbidden("enableCloudEventDelivery cannot be turned off again", "make a new webhook instead")
     if isinstance(encrypted, dict):
         result = msgspec.structs.replace(result, encrypted_headers=sorted(encrypted))
-    elif result.url != webhook.url and webhook.encrypted_headers:
+    if result.url != webhook.url and _kept(webhook, operations):
         raise InvalidWebhook(
             "encryptedHeaders",
             "must be given again or removed with a new url",
@@ -132,6 +133,16 @@ def _apply_one(
     _change_member(changed[field], field, rest[0], operation)
 
 
+def _kept(webhook: Webhook, operations: Sequence[PatchOperation]) -> set[str]:
+    """The encrypted headers, in lower case, that no operation gives again or removes."""
+    kept = {name.lower() for name in webhook.encrypted_headers}
+    for operation in operations:
+        field, *rest = (_unescaped(part) for part in operation.path[1:].split("/"))
+        if field == "encryptedHeaders":
+            kept = kept - {rest[0].lower()} if rest else set()
+    return kept
+
+
 def _change_member(members: dict[str, str], field: str, name: str, operation: PatchOperation) -> None:
     present = next((one for one in members if one.lower() == name.lower()), None)
     if operation.op != "add" and present is None:
@@ -145,8 +156,7 @@ def _change_member(members: dict[str, str], field: str, name: str, operation: Pa
 def _removed(field: str) -> Any:
     if field not in _REMOVED:
         raise InvalidPatch(f"/{field} cannot be removed")
-    value = _REMOVED[field]
-    return dict(value) if isinstance(value, dict) else value
+    return copy(_REMOVED[field])
 
 
 def _converted(field: str, wanted: Any, value: Any) -> Any:

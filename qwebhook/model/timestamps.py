@@ -23,7 +23,8 @@ def from_rfc3339(text: str) -> int:
     Raises InvalidInput.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        # RFC 3339 has "t" and "z" as well, which fromisoformat does not.
+        moment = datetime.fromisoformat(text.upper())
     except ValueError:
         raise InvalidInput(f"{text!r} is not an RFC 3339 time", "write 2026-11-24T16:00:00Z") from None
     if moment.tzinfo is None:
@@ -51,7 +52,7 @@ def duration_seconds(text: str) -> float:
 
 def humanised(seconds: float) -> str:
     """A length of time for a person, its two largest units: `850ms`, `5s`, `1m30s`, `2d3h`."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f}ms"
     whole = round(seconds)
     if whole < 60:

@@ -138,11 +138,15 @@ def check_url(url: str) -> None:
         raise InvalidWebhook("url", f"has {len(url)} characters", f"use {MAX_URL} at most")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidWebhook("url", "has spaces or characters outside ASCII", "percent-encode them")
+    # Python's own words about a malformed URL would quote it, a password included.
     try:
         parts = urlsplit(url)
+    except ValueError:
+        raise InvalidWebhook("url", "cannot be read: the brackets hold no IPv6 address") from None
+    try:
         port = parts.port
-    except ValueError as error:
-        raise InvalidWebhook("url", f"cannot be read: {error}") from None
+    except ValueError:
+        raise InvalidWebhook("url", "has a port that is not a number from 1 to 65535") from None
     if parts.scheme.lower() not in SCHEMES:
         raise InvalidWebhook("url", f"scheme {parts.scheme!r} is not one of {', '.join(SCHEMES)}")
     if not parts.hostname:
@@ -167,10 +171,12 @@ def check_event_types(names: Sequence[str]) -> None:
                 f"{name[:80]!r} is not a well-formed type",
                 "write for example com.qlik.v1.app.created",
             )
-        first = seen.setdefault(catalogue.canonical(name), name)
-        if first is not name:
+        canonical = catalogue.canonical(name)
+        if canonical in seen:
+            first = seen[canonical]
             twice = f"{name!r} is given twice" if first == name else f"{first!r} and {name!r} are the same event"
             raise InvalidWebhook("eventTypes", twice)
+        seen[canonical] = name
 
 
 def check_headers(field: str, headers: Mapping[str, str], taken: Mapping[str, str] | None = None) -> None:

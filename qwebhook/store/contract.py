@@ -135,6 +135,9 @@ class TokenStore(Protocol):
     def tokens_by_digest(self) -> dict[bytes, Token]:
         """Every valid token by the SHA-256 of its value."""
 
+    def version(self) -> int:
+        """A number that rises whenever a token or a webhook is changed by anyone."""
+
 
 class Claim(msgspec.Struct, gc=False):
     """A pending delivery in the hands of the worker.
@@ -192,11 +195,15 @@ class Journal(Protocol):
         """Accept events and record attempts in one durable transaction.
 
         Each event is matched against the webhooks as they are within the transaction. A duplicate, also within the
-        call, makes no delivery. Raises Unavailable, and then nothing was written.
+        call, makes no delivery. A retry is due when its outcome says; that of a strictly ordered webhook keeps its
+        place at the head of the queue, and the worker waits. Raises Unavailable, and then nothing was written.
         """
 
     def refresh(self) -> EndpointIndex | None:
         """The endpoints, if another process changed any since the last look; otherwise None."""
+
+    def foreign_commits(self) -> int:
+        """A number that changes when another process has changed the store."""
 
     def claim(self, webhook: int, now: int, limit: int, held: set[int]) -> list[Claim]:
         """Up to `limit` deliveries of a webhook that are due, in order, without those whose sequence is held."""
@@ -206,6 +213,9 @@ class Journal(Protocol):
 
     def pending(self) -> tuple[int, int | None]:
         """How many deliveries are pending, and when the oldest of them was triggered."""
+
+    def delivery_id(self, claim: Claim) -> str:
+        """The id that the record of the delivery has."""
 
     def check_writable(self) -> None:
         """Raises Unavailable if nothing can be written now."""

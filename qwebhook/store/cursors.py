@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -14,6 +14,8 @@ from qwebhook.store.contract import MAX_LIMIT, Page
 
 T = TypeVar("T")
 Direction = Literal["next", "prev"]
+# What a database can compare a column with.
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Cursor(msgspec.Struct, array_like=True, gc=False):
@@ -21,8 +23,8 @@ class Cursor(msgspec.Struct, array_like=True, gc=False):
 
     query: str
     direction: Direction
-    value: int | str
-    row: int
+    value: Integer | str
+    row: Integer
 
 
 def fingerprint(query: msgspec.Struct) -> str:

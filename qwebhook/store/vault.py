@@ -20,8 +20,9 @@ _NONCE_BYTES = 12
 
 
 def key_path(store: Path) -> Path:
-    """Where the key of a store file lies."""
-    return store.with_name(store.name + ".key")
+    """Where the key of a store file lies: beside the file itself, whatever links lead to it."""
+    file = store.resolve()
+    return file.with_name(file.name + ".key")
 
 
 def read_key(store: Path) -> bytes | None:
@@ -106,5 +107,5 @@ class Vault:
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return AESGCM(self._key).decrypt(nonce, ciphertext, context.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             raise StoreKeyProblem(f"what is sealed for {context} was damaged or exchanged") from None

@@ -112,6 +112,11 @@ class SqliteStore:
             for row in rows
         }
 
+    def version(self) -> int:
+        with store_errors(self.path):
+            version: int = self._connection.execute(_SQL["version"]).fetchone()[0]
+        return version
+
     def open_journal(self) -> SqliteJournal:
         """The queue and the history of the same file, on a connection of their own."""
         from qwebhook.store.sqlite.journal import SqliteJournal

@@ -9,9 +9,9 @@ disabled_reason, disabled_reason_code, created_at, created_by, updated_at, updat
 SELECT {columns} FROM webhook AS w WHERE {where} ORDER BY {order} {direction}, row {direction} LIMIT ?
 
 -- name: where name
-name LIKE ? ESCAPE '\'
+instr(casefold(name), ?)
 -- name: where url
-url LIKE ? ESCAPE '\'
+instr(casefold(url), ?)
 -- name: where enabled
 enabled = ?
 -- name: where event_type
@@ -28,8 +28,9 @@ created_by = ?
 -- name: where updated_by_user_id
 updated_by = ?
 -- name: where beyond
--- The keyset: rows beyond the edge of the page before. {comparison} is < or >.
-({order}, row) {comparison} (?, ?)
+-- The keyset: rows beyond the edge of the page before. {comparison} is < or >. SQLite finds the edge in an index by
+-- the first condition only, since a collation in a pair keeps it from using one.
+{order} {comparison}= ? AND ({order}, row) {comparison} (?, ?)
 
 -- name: order name
 name COLLATE NOCASE
@@ -113,3 +114,6 @@ INSERT INTO token (id, name, digest, role, user_id, created_at) VALUES (?, ?, ?,
 
 -- name: tokens
 SELECT digest, id, name, role, user_id, created_at FROM token
+
+-- name: version
+SELECT version FROM store

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qwebhook.model.errors import (
+    InvalidInput,
     QwebhookError,
     StoreBusy,
     StoreDamaged,
@@ -36,6 +37,8 @@ def store_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(error, path) from error
+    except UnicodeEncodeError as error:  # half a surrogate pair, as Python reads undecodable arguments
+        raise InvalidInput("a text has characters that UTF-8 cannot express", "give it in UTF-8") from error
 
 
 def _translated(error: sqlite3.Error, path: Path) -> QwebhookError:
@@ -82,10 +85,10 @@ class Connection:
         Raises StoreMissing, StoreTooNew, StoreDamaged, StoreKeyProblem and the other kinds of Unavailable.
         """
         scripts = sorted(migrations.glob("[0-9]*.sql"))
-        if create and not path.exists():
+        if not _exists(path):
+            if not create:
+                raise StoreMissing(f"there is no store at {path}", "`qwebhook create` or `qwebhook serve` makes one")
             _make_file(path)
-        elif not path.exists():
-            raise StoreMissing(f"there is no store at {path}", "`qwebhook create` or `qwebhook serve` makes one")
         elif not path.is_file():
             raise StoreDamaged(f"{path} is not a file", "give the path of a store file")
         with store_errors(path):
@@ -97,6 +100,8 @@ class Connection:
                 cached_statements=256,
             )
             try:
+                # LIKE and lower() know the case of ASCII letters only.
+                database.create_function("casefold", 1, str.casefold, deterministic=True)
                 number, vault = _prepare(database, path, scripts, create)
             except BaseException:
                 database.close()
@@ -119,6 +124,16 @@ class Connection:
                 self._rollback()
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A read transaction: the whole block sees the same state, whatever others write meanwhile."""
+        with store_errors(self.path):
+            self.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._rollback()
+
     def _rollback(self) -> None:
         # A failed statement (disk full, I/O) may have rolled back already.
         if self.database.in_transaction:
@@ -126,6 +141,18 @@ class Connection:
 
     def close(self) -> None:
         self.database.close()
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreReadOnly(
+            f"the store {path} cannot be reached: {error.strerror}", "check the owner and mode of its folders"
+        ) from None
+    return True
 
 
 def _make_file(path: Path) -> None:
@@ -148,9 +175,7 @@ def _prepare(database: sqlite3.Connection, path: Path, scripts: Sequence[Path], 
             create = True
         if not create:
             raise StoreMissing(f"the store {path} is empty", "`qwebhook create` or `qwebhook serve` makes one")
-        database.execute("PRAGMA journal_mode = WAL")
-    elif version < latest:
-        _back_up(database, path, version)
+        _log_ahead(database)
     database.execute("PRAGMA synchronous = FULL")
     database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     if version < latest:
@@ -159,10 +184,25 @@ def _prepare(database: sqlite3.Connection, path: Path, scripts: Sequence[Path], 
     return row[0], Vault(check_key(path, read_key(path), row[1]))
 
 
+def _log_ahead(database: sqlite3.Connection) -> None:
+    """Switch to WAL; while another process has the file, SQLite refuses that at once instead of waiting."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _checked_version(database: sqlite3.Connection, path: Path, latest: int) -> int:
+    # In this order, since another process may be making the store: its tables come with the marks of a store.
+    tables = _has_tables(database)
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
     application: int = database.execute("PRAGMA application_id").fetchone()[0]
-    if application != APPLICATION_ID and (version or _has_tables(database)):
+    if application != APPLICATION_ID and (version or tables):
         raise StoreDamaged(f"{path} is a database, but not a qwebhook store", "give another path")
     if version > latest:
         raise StoreTooNew(
@@ -176,19 +216,30 @@ def _has_tables(database: sqlite3.Connection) -> bool:
     return database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
 
 
-def _back_up(database: sqlite3.Connection, path: Path, version: int) -> None:
-    """A copy as of before the migration; an earlier copy of the same version is kept, since it is the older one."""
+def _back_up(path: Path, version: int) -> None:
+    """A copy as of before the migration; an earlier copy of the same version is kept, since it is the older one.
+
+    Made under the migration's lock, so that it is the only one being made and holds nothing of the migration. The
+    connection that has the lock cannot be copied from, so another reads.
+    """
     target = path.with_name(f"{path.name}.v{version}.bak")
     if target.exists():
         return
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    copy = sqlite3.connect(partial)
     try:
-        database.backup(copy)
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise StoreReadOnly(
+            f"the copy {partial} from before the migration cannot be made: {error.strerror}",
+            "check the owner and mode of its folder",
+        ) from None
+    source, copy = sqlite3.connect(path), sqlite3.connect(partial)
+    try:
+        source.backup(copy)
     finally:
         copy.close()
+        source.close()
     partial.replace(target)
 
 
@@ -197,6 +248,8 @@ def _migrate(database: sqlite3.Connection, path: Path, scripts: Sequence[Path]) 
     try:
         # Looked at again under the lock: another process may have done it meanwhile.
         version = _checked_version(database, path, len(scripts))
+        if 0 < version < len(scripts):
+            _back_up(path, version)
         for script in scripts[version:]:
             for statement in _statements(script.read_text(encoding="utf-8")):
                 database.execute(statement)

@@ -22,6 +22,8 @@ class History:
 
     def page(self, query: DeliveryQuery) -> Page[Delivery]:
         paging = cursors.Paging(query, query.sort, query.limit, query.cursor)
+        # Where all have one status, their order is that of their numbers, and an index has it.
+        field = "triggeredAt" if query.status is not None else paging.field
         where: list[str] = []
         values: list[object] = []
         if query.webhook_id is not None:
@@ -32,9 +34,9 @@ class History:
                 where.append(_SQL[f"where {name}"])
                 values.append(getattr(query, name))
         if paging.cursor is not None:
-            where.append(_SQL[f"beyond {paging.field}"].format(comparison=paging.comparison))
-            values += [paging.cursor.value, paging.cursor.row] if paging.field == "status" else [paging.cursor.row]
-        order = _SQL[f"order {paging.field}"].format(direction=paging.direction)
+            where.append(_SQL[f"beyond {field}"].format(comparison=paging.comparison))
+            values += [paging.cursor.value, paging.cursor.row] if field == "status" else [paging.cursor.row]
+        order = _SQL[f"order {field}"].format(direction=paging.direction)
         statement = _SQL["list"].format(where=" AND ".join(where) or "1", order=order)
         with store_errors(self._connection.path):
             rows: list[Row] = self._connection.execute(statement, [*values, paging.fetch]).fetchall()
@@ -57,7 +59,7 @@ class History:
         place = row_of("delivery", delivery_id, self._connection.number)
         if place is not None:
             where = f"{_SQL['where webhook']} AND {_SQL['where sequence']}"
-            statement = _SQL["list"].format(where=where, order="1")
+            statement = _SQL["list"].format(where=where, order="d.sequence")
             with store_errors(self._connection.path):
                 row: Row | None = self._connection.execute(statement, (webhook, place[0], 1)).fetchone()
             if row is not None and row[6] == place[1]:

@@ -6,6 +6,7 @@ the file: after a crash, everything pending is simply due.
 
 from __future__ import annotations
 
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,109 +65,118 @@ class SqliteJournal:
             with self._connection.transaction():
                 self._look()
                 next_event, next_delivery = self._next_event, self._next_delivery
-                accepted = [self._accept(event) for event in events]
+                accepted = self._accept(events)
                 disabled = self._record(recordings)
                 raised: list[Claim] = []
                 if disabled:
                     self._load_endpoints()
-                    for webhook, cause in disabled:
-                        if cause != DISABLED_EVENT:
-                            raised += self._accept(_disabled_event(webhook, now, self._next_event)).claims
+                    telling = [_disabled_event(one, now) for one, cause in disabled if cause != DISABLED_EVENT]
+                    raised = [claim for one in self._accept(telling) for claim in one.claims]
                 if (next_event, next_delivery) != (self._next_event, self._next_delivery):
                     self._connection.execute(_SQL["set_counters"], (self._next_event, self._next_delivery))
         except BaseException:
-            # What was read within the transaction may be undone with it: look again at the next.
+            # What was read within the transaction may be undone with it: look again at the next. The index must not
+            # keep anything of it, since its versions will be given again.
             self._data_version = self._version = -1
+            self._index = before
             raise
         changed = self._index if self._index is not before else None
         return Written(accepted, [webhook for webhook, _ in disabled], raised, changed)
 
-    def _accept(self, event: Event) -> Accepted:
-        execute, number, now = self._connection.execute, self._connection.number, self._now
-        row, key = self._next_event, event.key
-        if execute(_SQL["insert_key"], (row, key, now)).rowcount == 0:
-            first, accepted_at = execute(_SQL["first_of_key"], (key,)).fetchone()
-            return Accepted(row_id("event", accepted_at, number, first), True, [])
-        self._next_event += 1
-        execute(_SQL["insert_event"], (row, event.type, key, now, event.body))
-        claims = []
-        for endpoint in self._index.matching(event):
-            claim = Claim(endpoint.row, now, self._next_delivery, 1, row, event.type, key, event.body, now)
-            self._next_delivery += 1
-            self._insert_pending(claim, now, 1)
-            claims.append(claim)
-        return Accepted(row_id("event", now, number, row), False, claims)
+    def _accept(self, events: Sequence[Event]) -> list[Accepted]:
+        if not events:
+            return []
+        now, number = self._now, self._connection.number
+        keys = [_key_text(event.key) for event in events]
+        first = self._next_event
+        rows = [(first + offset, key, now) for offset, key in enumerate(keys)]
+        inserted = self._execute_batch("insert_keys", rows)
+        self._next_event += len(events)
+        known: dict[str, tuple[int, int]] = {}
+        if inserted < len(events):  # some came before
+            known = self._rows_of(keys)
+        accepted: list[Accepted] = []
+        stored: list[tuple[int, str, str, int, str]] = []
+        claims: list[Claim] = []
+        for (row, key, _), event in zip(rows, events, strict=True):
+            original, at = known.get(key, (row, now))
+            if original != row:
+                accepted.append(Accepted(row_id("event", at, number, original), True, []))
+                continue
+            stored.append((row, event.type, key, now, event.body.decode()))
+            made = []
+            for endpoint in self._index.matching(event):
+                sequence = self._next_delivery
+                self._next_delivery += 1
+                made.append(Claim(endpoint.row, now, sequence, 1, row, event.type, event.key, event.body, now))
+            claims += made
+            accepted.append(Accepted(row_id("event", now, number, row), False, made))
+        self._execute_batch("insert_events", stored)
+        self._insert_pending([(c.webhook, c.due, c.sequence, c.event, c.attempt, c.triggered_at) for c in claims])
+        return accepted
 
-    def _insert_pending(self, claim: Claim, due: int, attempt: int) -> None:
-        values = (claim.webhook, due, claim.sequence, claim.event, attempt, claim.triggered_at)
-        self._connection.execute(_SQL["insert_pending"], values)
+    def _rows_of(self, keys: list[str]) -> dict[str, tuple[int, int]]:
+        found: str = self._connection.execute(_SQL["rows_of_keys"], (json_text(keys),)).fetchone()[0]
+        rows = msgspec.json.decode(found, type=list[tuple[str, int, int]])
+        return {key: (row, accepted_at) for key, row, accepted_at in rows}
+
+    def _insert_pending(self, rows: list[tuple[int, int, int, int, int, int]]) -> None:
+        self._execute_batch("insert_pendings", rows)
+
+    def _execute_batch(self, name: str, rows: Sequence[Any]) -> int:
+        """Run a query that takes a JSON array of rows; how many rows it changed."""
+        return self._connection.execute(_SQL[name], (json_text(rows),)).rowcount if rows else 0
 
     def _record(self, recordings: Sequence[Recording]) -> list[tuple[Webhook, str]]:
         """Write attempts down; the webhooks that were disabled by them, each with the type of the event."""
-        disabled: list[tuple[Webhook, str]] = []
+        disabled: dict[int, tuple[Webhook, str]] = {}
+        done: list[tuple[int, int, int]] = []
+        deliveries: list[tuple[Any, ...]] = []
+        attempts: list[tuple[Any, ...]] = []
         for recording in recordings:
-            claim, outcome = recording.claim, recording.outcome
-            key = (claim.webhook, claim.due, claim.sequence)
-            held = self._connection.execute(_SQL["delete_pending"], key).rowcount == 1
-            due = None
-            if isinstance(outcome, Delivered):
+            claim = recording.claim
+            due: int | None = None
+            if isinstance(recording.outcome, Delivered):
                 status, state = "success", "delivered"
+                done.append((claim.webhook, claim.due, claim.sequence))
                 if claim.webhook in self._failing:
                     self._failing.discard(claim.webhook)
-                    self._connection.execute("DELETE FROM webhook_failing WHERE webhook = ?", (claim.webhook,))
+                    self._connection.execute(_SQL["clear_failing"], (claim.webhook,))
             else:
                 status = "fail"
-                state = _FAILED_STATES[type(outcome)]
-                if isinstance(outcome, RetryAt):
-                    if held:
-                        due = outcome.due
-                        self._insert_pending(claim, due, claim.attempt + 1)
-                    else:
-                        state = "cancelled"  # the webhook, or its queue, was deleted while this was in flight
-                webhook = self._note_failure(recording)
+                state, due = self._record_failure(recording)
+                # A second failure in this batch finds it disabled; the index is left as it is, should this be undone.
+                webhook = None if claim.webhook in disabled else self._note_failure(recording)
                 if webhook is not None:
-                    disabled.append((webhook, claim.type))
-            self._insert_record(recording, status, state, due)
-        return disabled
+                    disabled[claim.webhook] = webhook, claim.type
+            if claim.attempt == 1:
+                row = (claim.sequence, claim.webhook, claim.event, claim.type, status, state, claim.triggered_at, due)
+                deliveries.append(row)
+            else:
+                values = (status, state, claim.attempt, due, claim.sequence)
+                self._connection.execute(_SQL["update_delivery"], values)
+            attempts.append(_attempt_row(recording, state))
+        self._execute_batch("delete_pendings", done)
+        self._execute_batch("insert_deliveries", deliveries)
+        self._execute_batch("insert_attempts", attempts)
+        return list(disabled.values())
 
-    def _insert_record(self, recording: Recording, status: str, state: str, due: int | None) -> None:
-        claim, exchange = recording.claim, recording.exchange
-        if claim.attempt == 1:
-            self._connection.execute(
-                _SQL["insert_delivery"],
-                (
-                    claim.sequence,
-                    claim.webhook,
-                    claim.event,
-                    claim.type,
-                    status,
-                    state,
-                    1,
-                    claim.triggered_at,
-                    due,
-                ),
-            )
-        else:
-            values = (status, state, claim.attempt, due, claim.sequence)
-            self._connection.execute(_SQL["update_delivery"], values)
-        reply = exchange.result if isinstance(exchange.result, Reply) else None
-        self._connection.execute(
-            _SQL["insert_attempt"],
-            (
-                claim.sequence * 64 + claim.attempt,
-                exchange.started_at,
-                exchange.duration,
-                exchange.first_byte,
-                state,
-                recording.reason,
-                exchange.url,
-                json_text(exchange.headers),
-                None if exchange.body is claim.body else exchange.body,
-                reply.status if reply else None,
-                json_text(reply.headers) if reply else None,
-                reply.body if reply else None,
-            ),
-        )
+    def _record_failure(self, recording: Recording) -> tuple[str, int | None]:
+        """Take the delivery from the queue, or put it back for its retry; its state, and when the retry is due."""
+        claim, outcome = recording.claim, recording.outcome
+        key = (claim.webhook, claim.due, claim.sequence)
+        held = self._connection.execute(_SQL["delete_pending"], key).rowcount == 1
+        if not isinstance(outcome, RetryAt):
+            return _FINAL_STATES[type(outcome)], None
+        if not held:
+            return "cancelled", None  # the webhook, or its queue, was deleted while this was in flight
+        due = claim.due if self._is_strict(claim) else outcome.due
+        self._insert_pending([(claim.webhook, due, claim.sequence, claim.event, claim.attempt + 1, claim.triggered_at)])
+        return "retrying", outcome.due
+
+    def _is_strict(self, claim: Claim) -> bool:
+        endpoint = self._index.by_row.get(claim.webhook)
+        return endpoint is not None and endpoint.webhook.qwebhook.ordering == "strict"
 
     def _note_failure(self, recording: Recording) -> Webhook | None:
         """Count a failure; the webhook, if that was enough to disable it."""
@@ -193,7 +203,6 @@ class SqliteJournal:
             updated_by_user_id=DISABLER,
         )
         self._webhooks.update(row, webhook, DISABLER)
-        endpoint.webhook = webhook  # a second failure in this batch finds it disabled
         return webhook
 
     # Seeing what others changed
@@ -201,7 +210,7 @@ class SqliteJournal:
     def refresh(self) -> EndpointIndex | None:
         """See Journal.refresh."""
         before = self._index
-        with store_errors(self._connection.path):
+        with self._connection.snapshot():
             self._look()
         return self._index if self._index is not before else None
 
@@ -245,7 +254,10 @@ class SqliteJournal:
             for row in rows:
                 if row[2] in held:
                     continue
-                claims.append(Claim(*row))
+                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at = row
+                claims.append(
+                    Claim(webhook_row, due, sequence, attempt, event, kind, a2b_base64(key), body, triggered_at)
+                )
                 size += len(row[7])
                 if len(claims) == limit or size >= _CLAIM_BYTES:
                     break
@@ -264,6 +276,10 @@ class SqliteJournal:
             row: tuple[int, int | None] = self._connection.execute(_SQL["pending"]).fetchone()
         return row
 
+    def delivery_id(self, claim: Claim) -> str:
+        """See Journal.delivery_id."""
+        return row_id("delivery", claim.triggered_at, self._connection.number, claim.sequence)
+
     # Care
 
     def check_writable(self) -> None:
@@ -280,14 +296,43 @@ class SqliteJournal:
         self._connection.close()
 
 
-_FAILED_STATES: dict[type[Any], str] = {RetryAt: "retrying", Dead: "dead", Gone: "gone"}
+_FINAL_STATES: dict[type[Any], str] = {Dead: "dead", Gone: "gone"}
 
 
-def _disabled_event(webhook: Webhook, now: int, number: int) -> Event:
+def _key_text(key: bytes) -> str:
+    return b2a_base64(key, newline=False).decode()
+
+
+def _attempt_row(recording: Recording, state: str) -> tuple[Any, ...]:
+    """The columns of `insert_attempts`."""
+    claim, exchange = recording.claim, recording.exchange
+    reply = exchange.result if isinstance(exchange.result, Reply) else None
+    return (
+        claim.sequence * 64 + claim.attempt,
+        exchange.started_at,
+        exchange.duration,
+        exchange.first_byte,
+        state,
+        recording.reason,
+        exchange.url,
+        json_text(exchange.headers),
+        None if exchange.body is claim.body else exchange.body.decode("utf-8", "replace"),
+        reply.status if reply else None,
+        json_text(reply.headers) if reply else None,
+        _readable(reply.body) if reply else None,
+    )
+
+
+def _readable(body: bytes) -> str:
+    """A response as text, whatever it is: records are for reading, and SQLite's text ends at a NUL for many tools."""
+    return body.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def _disabled_event(webhook: Webhook, now: int) -> Event:
     """The event that tells of a disabled webhook; its URL is left out, since it may carry a secret."""
     body = {
         "specversion": "1.0",
-        "id": f"{webhook.id}-{now}-{number}",
+        "id": f"{webhook.id}-{now}",
         "time": to_rfc3339(now),
         "type": DISABLED_EVENT,
         "source": "com.qwebhook/webhooks",

@@ -8,34 +8,48 @@ SELECT version, next_event, next_delivery FROM store
 -- name: set_counters
 UPDATE store SET next_event = ?, next_delivery = ?
 
--- name: insert_key
-INSERT INTO event_key (row, key, accepted_at) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING
+-- name: insert_keys
+-- This and the other plural queries take a JSON array of rows: one statement for a whole batch. Each statement costs
+-- the writer's thread a turn at the interpreter's lock, which under load is dearer than the statement.
+INSERT INTO event_key (row, key, accepted_at)
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING
 
--- name: first_of_key
-SELECT row, accepted_at FROM event_key WHERE key = ?
+-- name: rows_of_keys
+-- Which event a key belongs to: [key, row, accepted_at] for each key asked for, as one JSON array.
+SELECT json_group_array(json_array(k.key, k.row, k.accepted_at))
+FROM json_each(?) AS asked JOIN event_key AS k ON k.key = asked.value
 
--- name: insert_event
-INSERT INTO event (row, type, key, accepted_at, body) VALUES (?, ?, ?, ?, ?)
+-- name: insert_events
+INSERT INTO event (row, type, key, accepted_at, body)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BLOB) FROM json_each(?)
 
--- name: insert_pending
-INSERT INTO pending (webhook, due, sequence, event, attempt, triggered_at) VALUES (?, ?, ?, ?, ?, ?)
+-- name: insert_pendings
+INSERT INTO pending (webhook, due, sequence, event, attempt, triggered_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?)
+
+-- name: delete_pendings
+DELETE FROM pending WHERE (webhook, due, sequence) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))
 
 -- name: delete_pending
 DELETE FROM pending WHERE webhook = ? AND due = ? AND sequence = ?
 
--- name: insert_delivery
--- The first attempt makes the record, later ones update it. A test is known by the event's id, hence by the caller.
+-- name: insert_deliveries
+-- The first attempt makes the record, later ones update it.
 INSERT INTO delivery (sequence, webhook, event, type, status, state, attempts, triggered_at, next_attempt_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 1, value ->> 6, value ->> 7
+FROM json_each(?)
 
 -- name: update_delivery
 UPDATE delivery SET status = ?, state = ?, attempts = ?, next_attempt_at = ? WHERE sequence = ?
 
--- name: insert_attempt
+-- name: insert_attempts
 INSERT INTO attempt (
     id, started_at, duration, first_byte, outcome, reason, url, request_headers, request_body, status_code,
     response_headers, response_body
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) SELECT
+    value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    value ->> 8, value ->> 9, value ->> 10, value ->> 11
+FROM json_each(?)
 
 -- name: failing
 SELECT webhook FROM webhook_failing
@@ -43,6 +57,9 @@ SELECT webhook FROM webhook_failing
 -- name: note_failure
 INSERT INTO webhook_failing (webhook, since, failures) VALUES (?, ?, 1)
 ON CONFLICT (webhook) DO UPDATE SET failures = failures + 1 RETURNING since, failures
+
+-- name: clear_failing
+DELETE FROM webhook_failing WHERE webhook = ?
 
 -- name: claim
 SELECT p.webhook, p.due, p.sequence, p.attempt, p.event, e.type, e.key, e.body, p.triggered_at

@@ -22,8 +22,9 @@ class Holder(msgspec.Struct):
 
 
 def lock_path(store: Path) -> Path:
-    """Where the lock of a store lies."""
-    return store.with_name(store.name + ".lock")
+    """Where the lock of a store lies: one for the file, whatever links lead to it."""
+    file = store.resolve()
+    return file.with_name(file.name + ".lock")
 
 
 class ServerLock:

@@ -108,22 +108,18 @@ def attempt_from(row: Row) -> Attempt:
     )
 
 
-def _request(url: str, headers: str, body: bytes | None) -> DeliveryRequest:
-    return DeliveryRequest(url=url, headers=_headers.decode(headers), body=_text(body))
+def _request(url: str, headers: str, body: str | None) -> DeliveryRequest:
+    return DeliveryRequest(url=url, headers=_headers.decode(headers), body=body or "")
 
 
-def _response(status: int | None, headers: str | None, body: bytes | None) -> DeliveryResponse | None:
+def _response(status: int | None, headers: str | None, body: str | None) -> DeliveryResponse | None:
     if status is None:
         return None
     folded: dict[str, str] = {}
     for name, value in _pairs.decode(headers or "[]"):
         # RFC 9110, section 5.2: several lines of one field are one list.
         folded[name] = f"{folded[name]}, {value}" if name in folded else value
-    return DeliveryResponse(status_code=status, headers=folded, body=_text(body))
-
-
-def _text(body: bytes | None) -> str:
-    return (body or b"").decode("utf-8", "replace")
+    return DeliveryResponse(status_code=status, headers=folded, body=body or "")
 
 
 def json_text(value: object) -> str:

@@ -37,11 +37,12 @@ class Sweeper:
         old: list[tuple[int]] = []
         for row, time, needed in rows:
             if time >= before:
+                self._places[table] = 0  # from here on all are young: the next round sees again what had to stay
                 break
             self._places[table] = row
             if not needed:
                 old.append((row,))
         else:
             if len(rows) < limit:
-                self._places[table] = 0  # the end: the next round sees again what had to stay
+                self._places[table] = 0
         return old

@@ -51,7 +51,7 @@ class Webhooks:
         order = _SQL[f"order {paging.field}"]
         if paging.cursor is not None:
             where.append(_SQL["where beyond"].format(order=order, comparison=paging.comparison))
-            values += [paging.cursor.value, paging.cursor.row]
+            values += [paging.cursor.value, paging.cursor.value, paging.cursor.row]
         statement = sql("list").format(where=" AND ".join(where) or "1", order=order, direction=paging.direction)
         with store_errors(self._connection.path):
             rows: list[Row] = self._connection.execute(statement, [*values, paging.fetch]).fetchall()
@@ -63,9 +63,8 @@ class Webhooks:
         for name in ("name", "url"):
             text = getattr(query, name)
             if text:
-                escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
                 where.append(_SQL[f"where {name}"])
-                values.append(f"%{escaped}%")
+                values.append(text.casefold())
         for name in ("enabled", "level", "owner_id", "created_by_user_id", "updated_by_user_id"):
             value = getattr(query, name)
             if value is not None:

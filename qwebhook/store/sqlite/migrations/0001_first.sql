@@ -80,14 +80,14 @@ CREATE TRIGGER token_deleted AFTER DELETE ON token BEGIN UPDATE store SET versio
 -- Decides duplicates; outlives the events (100 days). Its row is the event's.
 CREATE TABLE event_key (
     row INTEGER PRIMARY KEY,
-    key BLOB NOT NULL UNIQUE,           -- 16 bytes
+    key TEXT NOT NULL UNIQUE,           -- base64 of 16 bytes
     accepted_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE event (
     row INTEGER PRIMARY KEY,
     type TEXT NOT NULL,
-    key BLOB NOT NULL,
+    key TEXT NOT NULL,
     accepted_at INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
@@ -131,8 +131,8 @@ CREATE TABLE attempt (
     reason TEXT NOT NULL,
     url TEXT NOT NULL,
     request_headers TEXT NOT NULL,      -- JSON object, encrypted headers omitted
-    request_body BLOB,                  -- NULL: the event's
+    request_body TEXT,                  -- NULL: the event's
     status_code INTEGER,
     response_headers TEXT,              -- JSON array of pairs
-    response_body BLOB
+    response_body TEXT
 ) STRICT;

@@ -1,0 +1,1 @@
+complete --command qwebhook --no-files --arguments "(env _QWEBHOOK_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) qwebhook)" --condition "env _QWEBHOOK_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) qwebhook"

@@ -1,0 +1,67 @@
+"""Warnings about webhooks that can be made, but will probably not do what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qwebhook.cli.session import Session
+
+
+def advise(session: Session, url: str | None, event_types: Sequence[str]) -> None:
+    """Warn of unknown event types, and of a URL that deliveries will be refused to."""
+    for name in event_types:
+        warning = unknown_type(name)
+        if warning:
+            session.warn(warning)
+    warning = address_refused(url, session.allowed_networks()) if url else ""
+    if warning:
+        session.warn(warning)
+
+
+def unknown_type(name: str) -> str:
+    """What to say of an event type that the catalogue does not have; "" for one that it has."""
+    from qwebhook.model import catalogue
+
+    if catalogue.event_type(name) is not None:
+        return ""
+    close = closest_type(name)
+    meant = f"; did you mean {close}?" if close else ""
+    return f"{name} is not in the catalogue of event types{meant}"
+
+
+def closest_type(name: str) -> str:
+    """The known type that looks most like the name, or "" if none does."""
+    import difflib
+
+    from qwebhook.model import catalogue
+
+    known = [name for listed in catalogue.event_types() for name in catalogue.names_of(listed.name)]
+    # Without the common beginning, which makes all of them look alike.
+    # The canonical names come first, and stay.
+    by_end: dict[str, str] = {}
+    for one in known:
+        by_end.setdefault(one.removeprefix("com.qlik.").removeprefix("v1."), one)
+    close = difflib.get_close_matches(name.removeprefix("com.qlik.").removeprefix("v1."), by_end, 1, 0.7)
+    return by_end[close[0]] if close else ""
+
+
+def address_refused(url: str, allowed: Sequence[str]) -> str:
+    """What to say of a URL whose host can be seen to be no public address; "" for any other.
+
+    Names are not resolved here: what counts is the address at the time of the delivery.
+    """
+    from urllib.parse import urlsplit
+
+    from qwebhook.model.addresses import OPTION, AddressPolicy
+
+    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        literal = "127.0.0.1"
+    elif ":" in host or host.replace(".", "").isdigit():
+        literal = host
+    else:
+        return ""
+    if not AddressPolicy(allowed).refusal(literal):
+        return ""
+    kind = next((name for name in ("loopback", "private") if not AddressPolicy([name]).refusal(literal)), literal)
+    return f"deliveries to {host} are refused unless `serve` and `test-fire` get {OPTION} {kind}"

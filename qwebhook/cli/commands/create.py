@@ -1,0 +1,138 @@
+"""`qwebhook create`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qwebhook.cli.fields import (
+    ConcurrencyOption,
+    DescriptionOption,
+    EncryptedHeaderOption,
+    EventOption,
+    FileOption,
+    FilterOption,
+    HeaderOption,
+    LevelOption,
+    OrderingOption,
+    OwnerOption,
+    SecretOption,
+    TypeNamesOption,
+    UrlOption,
+    given_fields,
+    given_settings,
+)
+from qwebhook.cli.inputs import GENERATE
+from qwebhook.cli.results import Single
+from qwebhook.cli.session import session_of
+
+if TYPE_CHECKING:
+    from qwebhook.model.webhook import Webhook
+    from qwebhook.store.contract import Administration
+
+EXAMPLES = """
+qwebhook create reports --url https://example.com/hook --event com.qlik.v1.app.reload.finished
+qwebhook create failed --url https://example.com/hook --event com.qlik.v1.app.reload.finished \\
+    --filter 'data.status eq "error"' --secret generate
+qwebhook create crm --url https://example.com/crm --event com.qlik.v1.user.created \\
+    --encrypted-header Authorization=env:CRM_AUTHORIZATION --if-not-exists
+qwebhook create -f webhook.json
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=EXAMPLES)
+def create(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Its name, unless -f gives it.", show_default=False)
+    ] = None,
+    url: UrlOption = None,
+    event: EventOption = None,
+    description: DescriptionOption = None,
+    event_filter: FilterOption = None,
+    level: LevelOption = None,
+    owner: OwnerOption = None,
+    header: HeaderOption = None,
+    encrypted_header: EncryptedHeaderOption = None,
+    secret: SecretOption = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Make it disabled.")] = False,
+    cloud_events: Annotated[
+        bool, typer.Option("--cloud-events", help="Convert events in Qlik's older form to CloudEvents 1.0.")
+    ] = False,
+    check_certificate_revocation: Annotated[
+        bool,
+        typer.Option(
+            "--check-certificate-revocation",
+            help="Ask for a check of revoked certificates (kept, as the service has it).",
+        ),
+    ] = False,
+    ordering: OrderingOption = None,
+    type_names: TypeNamesOption = None,
+    concurrency: ConcurrencyOption = None,
+    file: FileOption = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Leave a webhook of this name as it is, and show it.")
+    ] = False,
+) -> Single:
+    """Make a webhook.
+
+    It is enabled unless --disabled is given. With -f the fields come from a file that holds the body of the REST
+    API's create; options go before what the file says.
+    """
+    from qwebhook.cli.advice import advise
+    from qwebhook.cli.bodies import draft_from, read_body
+    from qwebhook.cli.views import WEBHOOKS
+
+    session = session_of(ctx)
+    fields: dict[str, Any] = {"enabled": True}
+    if file is not None:
+        fields |= read_body(session, file)
+    fields |= given_fields(
+        session,
+        name=name,
+        url=url,
+        event=event,
+        description=description,
+        event_filter=event_filter,
+        level=level,
+        owner=owner,
+        header=header,
+        encrypted_header=encrypted_header,
+        secret=secret,
+    )
+    switches = {
+        "enabled": (disabled, False),
+        "enableCloudEventDelivery": (cloud_events, True),
+        "checkCertificateRevocation": (check_certificate_revocation, True),
+    }
+    fields |= {field: value for field, (given, value) in switches.items() if given}
+    settings = given_settings(ordering, type_names, concurrency)
+    # A body's `qwebhook` that is no object is refused with the other fields.
+    if settings and isinstance(fields.setdefault("qwebhook", {}), dict):
+        fields["qwebhook"] |= settings
+    draft = draft_from(fields)
+
+    store = session.open_store(create=True)
+    if if_not_exists:
+        present = _named(store, draft.name)
+        if present is not None:
+            session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")
+            return Single(present, WEBHOOKS)
+    webhook = store.create_webhook(draft, session.user)
+    advise(session, webhook.url, webhook.event_types)
+    if secret != GENERATE:
+        return Single(webhook, WEBHOOKS)
+    if session.options.output in (None, "table", "id"):
+        session.tell_once("secret", str(draft.secret))
+    return Single(webhook, WEBHOOKS, extra={"secret": draft.secret})
+
+
+def _named(store: Administration, name: str) -> Webhook | None:
+    """The oldest webhook of exactly that name. `find_webhook` would take an id for a name."""
+    from qwebhook.cli.selection import read_pages, webhook_query
+
+    found = read_pages(store.list_webhooks, webhook_query(name=name, sort="createdAt"), None)
+    return next((webhook for webhook in found if webhook.name == name), None)

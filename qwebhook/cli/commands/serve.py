@@ -1,0 +1,82 @@
+"""`qwebhook serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from qwebhook.cli.session import session_of
+
+EXAMPLES = """
+qwebhook serve
+qwebhook serve --port 9000 --allow-network 10.1.0.0/16
+qwebhook serve --host 0.0.0.0 --tls-cert server.pem --tls-key server.key
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=EXAMPLES)
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8787,
+    allow_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Deliver to these addresses too, beyond the public ones: loopback, private, or a CIDR. "
+            "[env: QWEBHOOK_ALLOW_NETWORK]",
+        ),
+    ] = None,
+    retention: Annotated[str, typer.Option(metavar="DURATION", help="How long history is kept.")] = "7d",
+    drain: Annotated[
+        str, typer.Option(metavar="DURATION", help="After SIGTERM, how long what is in flight may take.")
+    ] = "20s",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Serve HTTPS with this certificate chain (PEM).", exists=True),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The certificate's key (PEM).", exists=True),
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS and sets X-Forwarded-For.")
+    ] = False,
+    log_format: Annotated[
+        Literal["text", "json"] | None,
+        typer.Option(metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
+    ] = None,
+) -> int:
+    """Take events in at POST /events, and deliver them.
+
+    Events are on disk before they are answered; deliveries are signed, retried and recorded. Webhooks made or
+    changed meanwhile, with the same --store, work at once. SIGTERM or Ctrl-C stops in an orderly way: what is
+    pending is taken up at the next start. A second signal leaves at once.
+    """
+    from qwebhook.model.errors import InvalidInput
+    from qwebhook.model.timestamps import duration_seconds
+    from qwebhook.server.lifecycle import ServeOptions, run
+
+    if (tls_cert is None) != (tls_key is None):
+        raise InvalidInput("--tls-cert and --tls-key go together", "give both or neither")
+    session = session_of(ctx)
+    store = session.open_store(create=True).path
+    session.close()
+    return run(
+        ServeOptions(
+            store=store,
+            host=host,
+            port=port,
+            allowed_networks=session.allowed_networks(allow_network or ()),
+            retention=duration_seconds(retention),
+            drain=duration_seconds(drain),
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
+            behind_proxy=behind_proxy,
+            log_format=log_format,
+        )
+    )

@@ -1,0 +1,100 @@
+"""`qwebhook test-fire`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qwebhook.cli.results import Document, Listing
+from qwebhook.cli.selection import WebhookArguments
+from qwebhook.cli.session import session_of
+from qwebhook.cli.suggestions import event_types
+
+EXAMPLES = """
+qwebhook test-fire reports
+qwebhook test-fire reports --event com.qlik.v1.app.reload.finished --set data.status=error
+qwebhook test-fire reports --count 100 --rate 20
+qwebhook test-fire --all --silent
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("test-fire", epilog=EXAMPLES)
+def test_fire(
+    ctx: typer.Context,
+    webhooks: WebhookArguments = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every webhook that is enabled.")] = False,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            "--event",
+            metavar="TYPE",
+            help="A sample of this type; of the first subscribed one, unless given.",
+            autocompletion=event_types,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="JSON", help="The event's data, or a whole event: JSON, a file, or - for stdin."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a member, such as data.name=Sales; may be repeated."),
+    ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option("--secret", metavar="SECRET", help="Sign with it instead: the secret, @FILE, env:NAME or -."),
+    ] = None,
+    headers: Annotated[
+        list[str] | None,
+        typer.Option("--header", metavar="NAME=VALUE", help="A header to send along; may be repeated."),
+    ] = None,
+    expect: Annotated[
+        int | None, typer.Option("--expect", min=100, max=599, metavar="CODE", help="The status that is a success.")
+    ] = None,
+    timeout: Annotated[str, typer.Option("--timeout", metavar="DURATION", help="How long an answer may take.")] = "15s",
+    count: Annotated[int, typer.Option("--count", min=1, max=100_000, metavar="N", help="How many to fire.")] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.01, max=10_000, metavar="R", help="A second; one after the other, unless given."),
+    ] = None,
+    allow_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-network",
+            metavar="NETWORK",
+            help="Addresses beyond the public ones: loopback, private, or a CIDR. [env: QWEBHOOK_ALLOW_NETWORK]",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
+    silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
+) -> Listing | Document | int:
+    """Send a realistic, signed test event to webhooks, and say what they answered.
+
+    The event's id begins with test-, and the request carries the header qwebhook-test. It goes straight to the
+    webhook's URL, whatever its filter, and is recorded nowhere. Exit code 7 if any fails.
+    """
+    from qwebhook.cli.firing import FiringOptions, dry_run_document, fire_all, targets
+
+    session = session_of(ctx)
+    options = FiringOptions.read(
+        session,
+        event=event,
+        data=data,
+        settings=settings or (),
+        secret=secret,
+        headers=headers or (),
+        expect=expect,
+        timeout=timeout,
+        count=count,
+        rate=rate,
+        allowed_networks=allow_network or (),
+    )
+    endpoints, not_found = targets(session, webhooks or (), everything, options)
+    if dry_run:
+        return dry_run_document(endpoints, options)
+    return fire_all(session, endpoints, options, silent=silent, worst=not_found)

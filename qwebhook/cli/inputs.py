@@ -1,0 +1,86 @@
+"""What is read from files, stdin and the environment because an argument says so.
+
+Errors name the option and the file, and never show what was read: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qwebhook.cli.session import Session
+from qwebhook.model.errors import InvalidInput
+
+GENERATE = "generate"
+STDIN = "-"
+
+
+def read_bytes(session: Session, source: str, purpose: str) -> bytes:
+    """The content of a file, or of stdin for `-`. purpose: what it is for, in errors. Raises InvalidInput."""
+    if source == STDIN:
+        return session.read_stdin(purpose)
+    try:
+        return Path(source).expanduser().read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{purpose}: {source} cannot be read: {error.strerror}") from None
+
+
+def read_value(session: Session, text: str, purpose: str, *, stdin: bool = False) -> str:
+    """The text itself, the content of @FILE, or the variable of env:NAME; with `stdin`, that for `-`.
+
+    A newline at the end of what a file or stdin holds is an editor's, and not part of the value.
+    Raises InvalidInput.
+    """
+    if text.startswith("env:"):
+        name = text.removeprefix("env:")
+        value = session.environ.get(name)
+        if value is None:
+            raise InvalidInput(f"{purpose}: the variable {name} is not set")
+        return value
+    if stdin and text == STDIN:
+        if session.can_ask:
+            return _ask_hidden(session, purpose)
+        content = session.read_stdin(purpose)
+    elif text.startswith("@"):
+        content = read_bytes(session, text[1:], purpose)
+    else:
+        return text
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{purpose}: the content is not UTF-8 text") from None
+
+
+def read_secret(session: Session, text: str) -> str:
+    """A secret as --secret gives it: VALUE, @FILE, env:NAME, `-`, or `generate` for a new one."""
+    if text == GENERATE:
+        from qwebhook.model.signature import GENERATED_BYTES, generated_secret
+
+        return generated_secret(session.random(GENERATED_BYTES))
+    return read_value(session, text, "--secret", stdin=True)
+
+
+def read_pairs(session: Session, texts: Sequence[str], option: str, *, indirect: bool = False) -> dict[str, str]:
+    """NAME=VALUE options as a dict. indirect: VALUE may be @FILE or env:NAME. Raises InvalidInput."""
+    pairs: dict[str, str] = {}
+    for number, text in enumerate(texts, start=1):
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            # Counted rather than shown, since it may hold a secret.
+            raise InvalidInput(f"{option} number {number} is not NAME=VALUE")
+        name = name.strip()
+        if name.lower() in (present.lower() for present in pairs):
+            raise InvalidInput(f"{option} {name} is given twice")
+        pairs[name] = read_value(session, value, f"{option} {name}") if indirect else value
+    return pairs
+
+
+def split_list(texts: Sequence[str] | None) -> list[str]:
+    """The words of options that may be repeated and may hold comma lists."""
+    return [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
+
+
+def _ask_hidden(session: Session, purpose: str) -> str:
+    import getpass
+
+    return getpass.getpass(f"{purpose}: ", session.stderr)

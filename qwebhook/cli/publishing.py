@@ -1,0 +1,199 @@
+"""Handing events over: to a server by HTTP, or straight into a database store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from qwebhook.model.envelope import JSON, MAX_BODY
+from qwebhook.model.errors import (
+    EventRejected,
+    Forbidden,
+    InvalidInput,
+    NotAuthorised,
+    QwebhookError,
+    Unavailable,
+)
+from qwebhook.model.event import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from qwebhook.store.contract import Journal
+
+RETRIES = 5
+LONGEST_WAIT = 30.0
+TIMEOUT = 30.0
+
+
+class Receipt(msgspec.Struct):
+    """What became of events: how many were new, how many there already, and the id of each, in order."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    ids: list[str] = []
+
+    def add(self, other: Receipt) -> None:
+        self.accepted += other.accepted
+        self.duplicates += other.duplicates
+        self.ids.extend(other.ids)
+
+
+class Destination(Protocol):
+    """Where events are handed to. `publish` returns when they are on disk there."""
+
+    def publish(self, events: Sequence[Event]) -> Receipt: ...
+
+    def close(self) -> None: ...
+
+
+class JournalDestination:
+    """A database store. clock: milliseconds since the epoch."""
+
+    def __init__(self, journal: Journal, clock: Callable[[], int]) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    def publish(self, events: Sequence[Event]) -> Receipt:
+        accepted = self._journal.write(events, [], self._clock()).accepted
+        duplicates = sum(one.duplicate for one in accepted)
+        return Receipt(len(accepted) - duplicates, duplicates, [one.id for one in accepted])
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+class ServerDestination:
+    """A server's `POST /events`. sleep: waits a number of seconds."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        import httpx
+
+        self._url = f"{server_url(url)}/events"
+        self._sleep = sleep
+        headers = {"content-type": JSON}
+        if token:
+            if not token.isascii() or not token.isprintable():
+                raise InvalidInput("the token has characters that cannot be part of a header")
+            headers["authorization"] = f"Bearer {token}"
+        # No redirects: the token is meant for this server and no other.
+        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport)
+
+    def publish(self, events: Sequence[Event]) -> Receipt:
+        receipt = Receipt(ids=[])
+        for body in _bodies(events):
+            receipt.add(self._post(body))
+        return receipt
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _post(self, body: bytes) -> Receipt:
+        """One request; again after a while if the server is busy. What was taken twice is a duplicate there."""
+        for attempt in range(1, RETRIES + 1):
+            response = self._send(body)
+            if response.status_code not in (429, 503) or attempt == RETRIES:
+                break
+            self._sleep(_wait(response.headers, attempt))
+        if response.status_code == 202:
+            try:
+                return msgspec.json.decode(response.content, type=Receipt)
+            except msgspec.DecodeError:
+                raise Unavailable(f"the answer of {self._url} is not that of a qwebhook server") from None
+        raise _refusal(response.status_code, response.content, self._url)
+
+    def _send(self, body: bytes) -> httpx.Response:
+        import httpx
+
+        try:
+            return self._client.post(self._url, content=body)
+        except httpx.TimeoutException:
+            raise Unavailable(
+                f"{self._url} did not answer within {TIMEOUT:.0f} s",
+                "publishing again is safe: what was taken is not taken twice",
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(f"{self._url} cannot be reached: {error}", "is `qwebhook serve` running?") from None
+
+
+def server_url(text: str) -> str:
+    """The URL without a slash at its end. Raises InvalidInput; what may be a password is not shown."""
+    try:
+        parts = urlsplit(text)
+        host, user = parts.hostname, parts.username
+    except ValueError:
+        host, user, parts = None, None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidInput("the server is not a URL", "write https://HOST")
+    if user is not None:
+        raise InvalidInput("the server's URL carries a user name", "give a token in QWEBHOOK_TOKEN instead")
+    return text.rstrip("/").removesuffix("/events")
+
+
+def _bodies(events: Sequence[Event]) -> Iterator[bytes]:
+    """JSON arrays of the events, each within the server's limit; an event near the limit goes alone."""
+    batch: list[bytes] = []
+    size = 2
+    for event in events:
+        if batch and size + len(event.body) + 1 > MAX_BODY:
+            yield _array(batch)
+            batch, size = [], 2
+        batch.append(event.body)
+        size += len(event.body) + 1
+    if batch:
+        yield _array(batch)
+
+
+def _array(bodies: list[bytes]) -> bytes:
+    return bodies[0] if len(bodies) == 1 else b"[" + b",".join(bodies) + b"]"
+
+
+def _wait(headers: Mapping[str, str], attempt: int) -> float:
+    """Seconds to wait: as the server asks, within reason, else longer each time."""
+    asked = headers.get("retry-after", "")
+    seconds = float(asked) if asked.isdigit() else 0.5 * 2.0**attempt
+    return min(seconds, LONGEST_WAIT)
+
+
+class _Problem(msgspec.Struct):
+    title: str = ""
+    detail: str = ""
+
+
+class _Problems(msgspec.Struct):
+    errors: list[_Problem] = []
+
+
+def _refusal(status: int, content: bytes, url: str) -> QwebhookError:
+    """The error that a status stands for, in the server's words where it has any."""
+    try:
+        problem = msgspec.json.decode(content, type=_Problems).errors[0]
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
+        problem = _Problem()
+    title = problem.title
+    if status == 401:
+        return NotAuthorised(
+            title or f"{url} wants a token", problem.detail or "put one of role publisher into QWEBHOOK_TOKEN"
+        )
+    if status == 403:
+        return Forbidden(
+            title or f"{url} does not allow it", problem.detail or "the token needs role publisher or admin"
+        )
+    if status in (400, 413, 415, 422):
+        return EventRejected(title or f"{url} answered {status}", problem.detail)
+    if status in (404, 405) or 300 <= status < 400:
+        return Unavailable(f"{url} answered {status}: no qwebhook server is there", "check the URL")
+    return Unavailable(title or f"{url} answered {status}", problem.detail or "try again later")

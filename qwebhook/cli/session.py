@@ -1,0 +1,244 @@
+"""The world as a command sees it. Tests make a Session of their own and run commands in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, cast
+
+from qwebhook.cli.settings import SYSTEM_CONFIG, TOKEN_VARIABLE, Settings, StoreChoice
+from qwebhook.model.errors import InvalidInput, StoreMissing, StoreReadOnly
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+    from typer._click import Context
+
+    from qwebhook.store.location import Location
+    from qwebhook.store.sqlite import SqliteStore
+
+PROGRAM = "qwebhook"
+# Set by the scripts of `qwebhook completion` when a shell asks.
+COMPLETE_VARIABLE = "_QWEBHOOK_COMPLETE"
+
+
+class GlobalOptions:
+    """What the options that every command takes were set to; the last one given counts."""
+
+    __slots__ = ("context", "no_input", "output", "quiet", "store", "verbose")
+
+    def __init__(self) -> None:
+        self.store: str | None = None
+        self.context: str | None = None
+        self.output: str | None = None
+        self.quiet = False
+        self.no_input = False
+        self.verbose = False
+
+
+class Session:
+    """One run of the program.
+
+    stdin, stdout, stderr: text streams over a `buffer`, from and to which bytes are read and written.
+    clock: seconds since the epoch. system_config: the file beneath the user's, None for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        environ: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+        user: str | None = None,
+        system_config: Path | None = None if sys.platform == "win32" else SYSTEM_CONFIG,
+    ) -> None:
+        self.stdin = stdin if stdin is not None else sys.stdin
+        self.stdout = stdout if stdout is not None else sys.stdout
+        self.stderr = stderr if stderr is not None else sys.stderr
+        self.environ = os.environ if environ is None else environ
+        self.clock = clock
+        self.random = random
+        self.options = GlobalOptions()
+        self.settings = Settings(self.environ, system_config)
+        self._user = user
+        self._store: SqliteStore | None = None
+        self._choice: StoreChoice | None = None
+        self._stdin_taken_by = ""
+
+    # Who and when
+
+    @property
+    def user(self) -> str:
+        """Who acts on a database store, for `createdByUserId`: `local:` and the operating system's name."""
+        if self._user is None:
+            import getpass
+
+            try:
+                self._user = getpass.getuser()
+            except (OSError, KeyError):  # a container's user without an entry in passwd
+                self._user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+        return f"local:{self._user}"
+
+    @property
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self.clock() * 1000)
+
+    # Streams
+
+    @property
+    def stdin_is_terminal(self) -> bool:
+        return _is_terminal(self.stdin)
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        return _is_terminal(self.stdout)
+
+    @property
+    def stderr_is_terminal(self) -> bool:
+        return _is_terminal(self.stderr)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer a question."""
+        return self.stdin_is_terminal and self.stderr_is_terminal and not self.options.no_input
+
+    @property
+    def colour(self) -> bool:
+        """Whether stdout may be coloured (https://no-color.org, and terminals that cannot)."""
+        if not self.stdout_is_terminal or self.environ.get("NO_COLOR"):
+            return False
+        return self.environ.get("TERM") != "dumb"
+
+    def read_stdin(self, purpose: str) -> bytes:
+        """All of stdin. purpose: the option that reads it. Raises InvalidInput."""
+        return self.take_stdin(purpose).read()
+
+    def take_stdin(self, purpose: str) -> BufferedReader:
+        """Stdin, which one option of a run can have. Raises InvalidInput."""
+        if self._stdin_taken_by:
+            raise InvalidInput(
+                f"stdin cannot be both {self._stdin_taken_by} and {purpose}", "give one of them as a file"
+            )
+        self._stdin_taken_by = purpose
+        if self.stdin_is_terminal and self.options.no_input:
+            raise InvalidInput(f"{purpose} would be read from the terminal, but --no-input was given", "pipe it in")
+        return cast("BufferedReader", self.stdin.buffer)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; anything but yes is no."""
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    def note(self, message: str) -> None:
+        """Tell something that is no part of the result. Left out with --quiet."""
+        if not self.options.quiet:
+            self._say(message)
+
+    def warn(self, message: str) -> None:
+        """Tell of something that is probably not what was wanted."""
+        self._say(f"warning: {message}")
+
+    def error(self, message: str) -> None:
+        """Tell why the command, or a part of it, failed."""
+        self._say(f"error: {message}")
+
+    def tell_once(self, name: str, value: str) -> None:
+        """Show what can never be read again, also with --quiet: whoever asked for it must get it."""
+        self.stderr.write(f"{name}: {value}\n")
+        self.stderr.flush()
+
+    def _say(self, message: str) -> None:
+        # One line, whatever a file name or a server put into the message.
+        line = " ".join(message.split("\n"))
+        self.stderr.write(f"{PROGRAM}: {line}\n")
+        self.stderr.flush()
+
+    # The store
+
+    def store_choice(self) -> StoreChoice:
+        """Which store was chosen, and by what."""
+        if self._choice is None:
+            self._choice = self.settings.store_choice(self.options.store, self.options.context)
+            if self.options.context and self._choice.context is None:
+                self.warn(f"--context {self.options.context} is not used: {self._choice.origin} names the store")
+        return self._choice
+
+    def location(self) -> Location:
+        """The store that was chosen. Raises InvalidInput, NotFound."""
+        from qwebhook.store.location import parse_location
+
+        return parse_location(self.store_choice().text)
+
+    def open_store(self, *, create: bool = False) -> SqliteStore:
+        """The chosen store, the same one each time; closed with the session.
+
+        create: whether the command makes a store that was named and does not exist. The default store is made by
+        any command, so that a newcomer's `list` says "no webhooks yet" and not "no store".
+        """
+        if self._store is None:
+            from qwebhook.store.location import FileLocation, open_database
+
+            choice, location = self.store_choice(), self.location()
+            if not choice.explicit and isinstance(location, FileLocation):
+                create = True
+                _make_folder(location.path.parent)
+            try:
+                self._store = open_database(location, create=create)
+            except StoreMissing as error:
+                if choice.origin.startswith("--"):
+                    raise
+                raise StoreMissing(f"{error.message} (named by {choice.origin})", error.hint) from None
+        return self._store
+
+    def allowed_networks(self, options: Sequence[str] = ()) -> list[str]:
+        """The networks beyond the public ones that deliveries may go to."""
+        return self.settings.allowed_networks(options)
+
+    def bearer_token(self) -> str | None:
+        """The token for a server: of `QWEBHOOK_TOKEN`, else of the context. Raises InvalidInput."""
+        token = self.environ.get(TOKEN_VARIABLE)
+        if token:
+            return token
+        # A store named by an option is not the context's, and must not get its token.
+        context = self.store_choice().context
+        if context is None or not context.token:
+            return None
+        from qwebhook.cli.inputs import read_value
+
+        return read_value(self, context.token, f"the token of context {context.name}")
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+def session_of(context: Context) -> Session:
+    """The session that a command runs in."""
+    session = context.find_root().obj
+    assert isinstance(session, Session)
+    return session
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreReadOnly(
+            f"the folder {folder} cannot be made: {error.strerror}", "name another store with --store"
+        ) from None

@@ -1,0 +1,47 @@
+"""How each kind of object is shown: the columns of its table, its identifier, its fields."""
+
+from __future__ import annotations
+
+from qwebhook.cli.results import Column, View
+from qwebhook.model.delivery import Delivery
+from qwebhook.model.webhook import Webhook
+
+WEBHOOKS = View(
+    columns=[
+        Column("ID", lambda webhook: webhook.id),
+        Column("NAME", lambda webhook: webhook.name),
+        Column("STATE", lambda webhook: "enabled" if webhook.enabled else "disabled", "status"),
+        Column("LEVEL", lambda webhook: webhook.level, spare=True),
+        Column("URL", lambda webhook: webhook.url),
+        Column("EVENTS", lambda webhook: _shortened(webhook.event_types), spare=True),
+        Column("CREATED", lambda webhook: webhook.created_at, "time", spare=True),
+    ],
+    identifier=lambda webhook: webhook.id,
+    fields=Webhook.__struct_encode_fields__,
+)
+DELIVERIES = View(
+    columns=[
+        Column("ID", lambda delivery: delivery.id),
+        Column("WEBHOOK", lambda delivery: delivery.webhook_id, spare=True),
+        Column("EVENT", lambda delivery: delivery.event_type),
+        Column("STATUS", lambda delivery: delivery.status, "status", spare=True),
+        Column("STATE", lambda delivery: delivery.qwebhook.state, "status"),
+        Column("ATTEMPTS", lambda delivery: delivery.qwebhook.attempts, "number", spare=True),
+        Column("TRIGGERED", lambda delivery: delivery.triggered_at, "time"),
+        Column("MESSAGE", lambda delivery: delivery.status_message),
+    ],
+    identifier=lambda delivery: delivery.id,
+    fields=Delivery.__struct_encode_fields__,
+)
+# Of one webhook: without the column that would say the same in each line.
+DELIVERIES_OF_WEBHOOK = View(
+    columns=[column for column in DELIVERIES.columns if column.title != "WEBHOOK"],
+    identifier=DELIVERIES.identifier,
+    fields=DELIVERIES.fields,
+)
+
+
+def _shortened(event_types: list[str]) -> str:
+    """The first type, and how many more: a table is for finding a webhook, `get` for reading it."""
+    more = len(event_types) - 1
+    return event_types[0] + (f" +{more}" if more else "")

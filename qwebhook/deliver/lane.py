@@ -1,0 +1,131 @@
+"""One webhook's share of the work: what is ready for it, what is in flight, and how much it may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from qwebhook.model.delivery import THROTTLED, Delivered, Outcome, Reply, RetryAt
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.store.contract import Claim
+
+LEAST_CONCURRENCY = 10
+MOST_CONCURRENCY = 64
+READY_LIMIT = 256
+# After this many 429 or 503 in a row that ask for a pause, the whole webhook pauses, at most for a day.
+THROTTLES_BEFORE_PAUSE = 3
+LONGEST_PAUSE = 86_400_000
+
+
+class Lane:
+    """The state of one webhook in the worker. Times are milliseconds since the epoch.
+
+    ready: claimed, to be started in order. held: sequences that are ready or in flight. store_due: when the
+    earliest delivery falls due that is in the store and not held; None if there is none. paused_until: before this,
+    nothing is started.
+    """
+
+    __slots__ = (
+        "_throttles",
+        "endpoint",
+        "fetching",
+        "held",
+        "in_flight",
+        "limit",
+        "paused_until",
+        "ready",
+        "runnable",
+        "store_due",
+        "timer",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.ready: deque[Claim] = deque()
+        self.held: set[int] = set()
+        self.in_flight = 0
+        self.limit = LEAST_CONCURRENCY
+        self.store_due: int | None = None
+        self.paused_until = 0
+        self.fetching = False
+        self.runnable = False
+        self.timer: asyncio.TimerHandle | None = None
+        self._throttles = 0
+        self._fix_limit()
+
+    @property
+    def strict(self) -> bool:
+        """Whether deliveries go one at a time, a retry holding the next."""
+        return self.endpoint.webhook.qwebhook.ordering == "strict"
+
+    def can_start(self, now: int) -> bool:
+        """Whether a delivery may be started now."""
+        return (
+            bool(self.ready)
+            and self.in_flight < self.limit
+            and self.paused_until <= now
+            and self.endpoint.webhook.enabled
+        )
+
+    def wants_more(self, now: int) -> bool:
+        """Whether to read from the store: nothing is ready, and something there is due."""
+        return (
+            not self.ready
+            and not self.fetching
+            and self.in_flight < self.limit
+            and self.store_due is not None
+            and self.store_due <= now
+            and self.paused_until <= now
+            and self.endpoint.webhook.enabled
+        )
+
+    def due_later(self, due: int) -> None:
+        """Remember that the store holds a delivery that falls due then."""
+        self.store_due = due if self.store_due is None else min(self.store_due, due)
+
+    def takes_directly(self, now: int) -> bool:
+        """Whether what was just accepted may be kept in memory: not when older ones wait in the store."""
+        behind = self.fetching or (self.store_due is not None and self.store_due <= now)
+        return not behind and len(self.ready) < READY_LIMIT and self.endpoint.webhook.enabled
+
+    def change(self, endpoint: Endpoint) -> list[Claim]:
+        """Take a new version of the webhook; what was ready and is not to be started, if it is disabled."""
+        was_enabled = self.endpoint.webhook.enabled
+        self.endpoint = endpoint
+        self._fix_limit()
+        if not endpoint.webhook.enabled:
+            dropped = list(self.ready)
+            self.ready.clear()
+            self.held.difference_update(claim.sequence for claim in dropped)
+            return dropped
+        if not was_enabled:
+            self.store_due = 0  # what was held meanwhile is due
+            self.paused_until = 0
+            self._throttles = 0
+        return []
+
+    def _fix_limit(self) -> None:
+        settings = self.endpoint.webhook.qwebhook
+        if self.strict:
+            self.limit = 1
+        elif settings.concurrency is not None:
+            self.limit = settings.concurrency
+        else:
+            self.limit = min(max(self.limit, LEAST_CONCURRENCY), MOST_CONCURRENCY)
+
+    def learn(self, result: object, outcome: Outcome, now: int) -> None:
+        """Adapt to how an attempt ended: concurrency, and a pause that a receiver insists on."""
+        status = result.status if isinstance(result, Reply) else 0
+        if status in THROTTLED and isinstance(outcome, RetryAt) and outcome.asked:
+            self._throttles += 1
+            if self._throttles >= THROTTLES_BEFORE_PAUSE:
+                self.paused_until = max(self.paused_until, min(outcome.due, now + LONGEST_PAUSE))
+        else:
+            self._throttles = 0
+        if self.strict or self.endpoint.webhook.qwebhook.concurrency is not None:
+            return
+        if isinstance(outcome, Delivered):
+            if self.in_flight >= self.limit:  # only what was used up is worth more
+                self.limit = min(self.limit + 1, MOST_CONCURRENCY)
+        elif not 300 <= status < 429:  # overload, not a complaint about the request
+            self.limit = max(self.limit // 2, LEAST_CONCURRENCY)

@@ -1,0 +1,77 @@
+"""The request of a delivery: what is sent, and what of it may be shown."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from qwebhook import __version__
+from qwebhook.model import catalogue
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.envelope import as_cloud_event, with_type
+from qwebhook.model.event import read_event
+from qwebhook.model.webhook import OMITTED
+
+USER_AGENT = f"qwebhook/{__version__}"
+TEST_HEADER = "qwebhook-test"
+
+
+class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
+    """One signed POST. shown: the headers for records and logs, without the values of encrypted ones."""
+
+    url: str
+    headers: dict[str, str]
+    shown: dict[str, str]
+    body: bytes
+
+
+def message_id(key: bytes, webhook_id: str) -> str:
+    """The `webhook-id` of an event at a webhook: the same for every attempt, resend and replay.
+
+    key: the event's (`Event.key`).
+    """
+    return "msg_" + blake2b(key + webhook_id.encode(), digest_size=16).hexdigest()
+
+
+def prepare(
+    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+) -> PreparedRequest:
+    """The request that brings an event to an endpoint, signed at `now` (ms since the epoch).
+
+    key, event_type, body: the event's. test: marks the request as a test-fire.
+    """
+    webhook = endpoint.webhook
+    body = rendered(endpoint, event_type, body)
+    identifier, seconds = message_id(key, webhook.id), now // 1000
+    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    if webhook.headers or endpoint.encrypted_headers:
+        own = {**webhook.headers, **endpoint.encrypted_headers}
+        lower = {name.lower() for name in own}
+        headers = {name: value for name, value in headers.items() if name.lower() not in lower} | own
+    headers["webhook-id"] = identifier
+    headers["webhook-timestamp"] = str(seconds)
+    if test:
+        headers[TEST_HEADER] = "true"
+    headers |= endpoint.signer.headers(identifier, seconds, body)
+    shown = headers
+    if endpoint.encrypted_headers:
+        shown = {**headers, **dict.fromkeys(endpoint.encrypted_headers, OMITTED)}
+    return PreparedRequest(webhook.url, headers, shown, body)
+
+
+def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> bytes:
+    """The body as this endpoint wants it; the very same object where it wants it as it came."""
+    webhook = endpoint.webhook
+    if webhook.enable_cloud_event_delivery:
+        body = _converted(body)
+    if webhook.qwebhook.type_names == "subscribed":
+        name = endpoint.subscribed.get(catalogue.canonical(event_type), event_type)
+        if name != event_type:
+            body = with_type(body, name)
+    return body
+
+
+def _converted(body: bytes) -> bytes:
+    event = read_event(body)
+    return as_cloud_event(event) if event.legacy else body

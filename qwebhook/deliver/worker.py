@@ -1,0 +1,300 @@
+"""The worker: takes a slot, then a delivery; sends; records; and goes to sleep until the next falls due.
+
+Every webhook has a lane with slots of its own, and lanes take turns, so that no webhook's trouble delays another's.
+What was just accepted is handed over in memory; a lane that has fallen behind reads on from the store, in order. The
+claims are in memory alone: one server has the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from qwebhook.deliver.lane import READY_LIMIT, Lane
+from qwebhook.deliver.request import prepare
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.writer import Clock, Writer
+from qwebhook.model.delivery import (
+    Exchange,
+    Failure,
+    Outcome,
+    RetryAt,
+    judge,
+    reason,
+)
+from qwebhook.model.endpoint import Endpoint, EndpointIndex
+from qwebhook.model.errors import Unavailable
+from qwebhook.store.contract import Claim, Journal, Recording, Written
+
+# Bodies that may wait in memory, over all lanes; beyond this, lanes read from the store when their turn comes.
+READY_BYTES = 64 << 20
+# How often to ask whether another process has committed: an idle server does nothing else.
+WATCH_SECONDS = 0.25
+LONGEST_SLEEP = 3600.0
+
+
+class Observer(Protocol):
+    """Is told of what the worker does."""
+
+    def attempted(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, outcome: Outcome, reason: str) -> None:
+        """An attempt has ended and is on record."""
+
+
+class Worker:
+    """Delivers what a journal holds. To be made and used within one event loop.
+
+    randomness: gives floats, uniform in [0, 1).
+    """
+
+    def __init__(self, sender: Sender, observer: Observer, clock: Clock, randomness: Callable[[], float]) -> None:
+        self._sender = sender
+        self._observer = observer
+        self._clock = clock
+        self._randomness = randomness
+        self._loop = asyncio.get_running_loop()
+        self._writer: Writer
+        self._lanes: dict[int, Lane] = {}
+        self._turns: deque[Lane] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fetches: set[asyncio.Task[None]] = set()
+        self._ready_bytes = 0
+        self._stopping = False
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way."""
+        return len(self._tasks)
+
+    async def start(self, writer: Writer) -> None:
+        """Take up the endpoints and everything that is due."""
+        self._writer = writer
+        index, commits = await writer.run(lambda journal: (journal.refresh(), journal.foreign_commits()))
+        if index is not None:
+            self.take_endpoints(index)
+        await self._look_for_due()
+        self._watching = asyncio.create_task(self._watch(commits), name="qwebhook-watch")
+
+    def written(self, written: Written) -> None:
+        """Take what a transaction brought: new endpoints, and deliveries to make."""
+        if written.endpoints is not None:
+            self.take_endpoints(written.endpoints)
+        now = self._clock()
+        for accepted in written.accepted:
+            if accepted.claims:
+                self._offer(accepted.claims, now)
+        if written.raised:
+            self._offer(written.raised, now)
+        self._pump()
+
+    def take_endpoints(self, index: EndpointIndex) -> None:
+        """Work with the webhooks as they are now; those in flight end as they began."""
+        for row in self._lanes.keys() - index.by_row.keys():
+            lane = self._lanes.pop(row)
+            self._forget(lane.ready)
+            lane.ready.clear()
+            if lane.timer is not None:
+                lane.timer.cancel()
+        for row, endpoint in index.by_row.items():
+            known = self._lanes.get(row)
+            if known is None:
+                self._lanes[row] = Lane(endpoint)
+            elif known.endpoint is not endpoint:
+                dropped = known.change(endpoint)
+                self._forget(dropped)
+                if dropped:
+                    known.due_later(0)
+                self._take_turn(known)
+
+    def _offer(self, claims: Iterable[Claim], now: int) -> None:
+        for claim in claims:
+            lane = self._lanes.get(claim.webhook)
+            if lane is None:
+                continue  # deleted meanwhile, and its deliveries with it
+            if lane.takes_directly(now) and self._ready_bytes < READY_BYTES and not self._stopping:
+                self._ready(lane, claim)
+            else:
+                lane.due_later(claim.due)
+            self._take_turn(lane)
+
+    def _ready(self, lane: Lane, claim: Claim) -> None:
+        lane.ready.append(claim)
+        lane.held.add(claim.sequence)
+        self._ready_bytes += len(claim.body)
+
+    def _forget(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            self._ready_bytes -= len(claim.body)
+
+    def _take_turn(self, lane: Lane) -> None:
+        if not lane.runnable:
+            lane.runnable = True
+            self._turns.append(lane)
+
+    def _pump(self) -> None:
+        """Start what may be started, one delivery a lane and turn; then see to what each lane waits for."""
+        now = self._clock()
+        turns = self._turns
+        while turns and not self._stopping:
+            lane = turns.popleft()
+            if lane.can_start(now):
+                claim = lane.ready.popleft()
+                self._ready_bytes -= len(claim.body)
+                lane.in_flight += 1
+                task = self._loop.create_task(self._deliver(lane, claim))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                turns.append(lane)
+                continue
+            lane.runnable = False
+            if lane.wants_more(now):
+                self._fetch(lane)
+            else:
+                self._set_timer(lane, now)
+
+    def _set_timer(self, lane: Lane, now: int) -> None:
+        """Wake the lane when its pause ends, or when its next delivery falls due."""
+        due = lane.paused_until if lane.ready else lane.store_due
+        if lane.timer is not None:
+            lane.timer.cancel()
+            lane.timer = None
+        if due is None or not lane.endpoint.webhook.enabled or lane.fetching:
+            return
+        due = max(due, lane.paused_until)
+        if due <= now and (lane.ready or lane.in_flight):
+            return  # waits for a slot, not for time
+        # An hour at most: the clock may be set while we sleep.
+        seconds = min(max(due - now, 0) / 1000, LONGEST_SLEEP)
+        lane.timer = self._loop.call_later(seconds, self._wake, lane)
+
+    def _wake(self, lane: Lane) -> None:
+        lane.timer = None
+        self._take_turn(lane)
+        self._pump()
+
+    def _fetch(self, lane: Lane) -> None:
+        lane.fetching = True
+        task = self._loop.create_task(self._fetch_from_store(lane))
+        self._fetches.add(task)
+        task.add_done_callback(self._fetches.discard)
+
+    async def _fetch_from_store(self, lane: Lane) -> None:
+        row, held, now = lane.endpoint.row, set(lane.held), self._clock()
+        lane.store_due = None
+
+        def read(journal: Journal) -> tuple[list[Claim], int | None]:
+            claims = journal.claim(row, now, READY_LIMIT, held)
+            return claims, journal.next_due(row, held.union(claim.sequence for claim in claims))
+
+        try:
+            claims, due = await self._writer.run(read)
+        except Exception:
+            # The store is in trouble, which `readyz` tells; this lane looks again in a while.
+            claims, due = [], now + 5000
+        lane.fetching = False
+        for claim in claims:
+            if claim.sequence not in lane.held:
+                self._ready(lane, claim)
+        if due is not None:
+            lane.due_later(due)
+        self._take_turn(lane)
+        self._pump()
+
+    async def _deliver(self, lane: Lane, claim: Claim) -> None:
+        endpoint = lane.endpoint
+        try:
+            exchange = await self._attempt(endpoint, claim)
+            now = self._clock()
+            outcome = judge(exchange.result, claim.attempt, now, self._randomness())
+            lane.learn(exchange.result, outcome, now)
+            why = reason(exchange.result)
+            # The slot is kept until the attempt is on disk: what a crash sends again was in flight.
+            await asyncio.shield(self._writer.record(Recording(claim, exchange, outcome, why)))
+            self._observer.attempted(endpoint, claim, exchange, outcome, why)
+        except Unavailable:
+            # It cannot be written down, and the log says why; held, it is not sent again while this server lives.
+            self._take_turn(lane)
+            return
+        finally:
+            lane.in_flight -= 1
+        self._after(lane, claim, outcome)
+        self._take_turn(lane)
+        self._pump()
+
+    def _after(self, lane: Lane, claim: Claim, outcome: Outcome) -> None:
+        """See to the next attempt, if there is to be one."""
+        active = self._lanes.get(claim.webhook) is lane and lane.endpoint.webhook.enabled
+        if isinstance(outcome, RetryAt) and lane.strict and active:
+            lane.ready.appendleft(msgspec.structs.replace(claim, attempt=claim.attempt + 1))
+            self._ready_bytes += len(claim.body)
+            lane.paused_until = max(lane.paused_until, outcome.due)
+            return
+        lane.held.discard(claim.sequence)
+        if isinstance(outcome, RetryAt):
+            lane.due_later(outcome.due)
+
+    async def _attempt(self, endpoint: Endpoint, claim: Claim) -> Exchange:
+        now = self._clock()
+        try:
+            request = prepare(endpoint, claim.key, claim.type, claim.body, now)
+        except Exception as error:
+            failure = Failure("invalid", f"the request cannot be made: {error}")
+            return Exchange(endpoint.webhook.url, {}, claim.body, now, 0.0, failure)
+        return await self._sender.send(request)
+
+    async def _watch(self, commits: int) -> None:
+        """Notice what other processes committed: changed webhooks, and events put straight into the store."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                seen = await self._writer.run(lambda journal: journal.foreign_commits())
+                if seen == commits:
+                    continue
+                commits = seen
+                index = await self._writer.run(lambda journal: journal.refresh())
+                if index is not None:
+                    self.take_endpoints(index)
+                await self._look_for_due()
+            except Exception:  # noqa: S112 the store is in trouble: `readyz` tells, and the next look may work
+                continue
+
+    async def _look_for_due(self) -> None:
+        """Ask the store, lane by lane, for the earliest delivery that is not in hand."""
+        idle = [(lane, set(lane.held)) for lane in self._lanes.values() if lane.endpoint.webhook.enabled]
+
+        def read(journal: Journal) -> list[int | None]:
+            return [journal.next_due(lane.endpoint.row, held) for lane, held in idle]
+
+        for (lane, _), due in zip(idle, await self._writer.run(read), strict=True):
+            if due is not None:
+                lane.due_later(due)
+                self._take_turn(lane)
+        self._pump()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is started."""
+        return self._stopping
+
+    def stop_starting(self) -> None:
+        """Start nothing more; what is ready stays pending."""
+        self._stopping = True
+        if self._watching is not None:
+            self._watching.cancel()
+        for lane in self._lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
+
+    async def drain(self, seconds: float) -> int:
+        """Wait for what is in flight; how many attempts were broken off after the seconds. Those stay pending."""
+        tasks = set(self._tasks)
+        if tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._fetches, return_exceptions=True)
+        return len(tasks)

@@ -1,0 +1,188 @@
+"""The one writer: everything that waits goes into one durable transaction.
+
+While a transaction is being made durable (a millisecond or several of waiting for the disk), what comes in gathers, and
+the next transaction takes all of it. So the rate is bounded by the disk's bandwidth, not by its latency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+from qwebhook.model.errors import QwebhookError, Unavailable
+from qwebhook.model.event import Event
+from qwebhook.store.contract import Accepted, Journal, Recording, Written
+
+T = TypeVar("T")
+Clock = Callable[[], int]
+
+# Events that may wait for the writer; beyond this, the server says that it cannot keep up.
+WAITING_LIMIT = 10_000
+# Events in one transaction, so that the first of them does not wait for a very long one.
+BATCH_LIMIT = 500
+RETRY_SECONDS = 1.0
+
+
+class Overloaded(Unavailable):
+    """More is coming in than can be written; `Retry-After` says when to come back."""
+
+    code = "QWH-OVERLOADED"
+
+
+class _Batch(NamedTuple):
+    """What goes into one transaction, each with the future of whoever waits for it."""
+
+    events: list[tuple[list[Event], asyncio.Future[list[Accepted]]]]
+    recordings: list[tuple[Recording, asyncio.Future[None]]]
+
+    @property
+    def all_events(self) -> list[Event]:
+        return [event for group, _ in self.events for event in group]
+
+    @property
+    def all_recordings(self) -> list[Recording]:
+        return [recording for recording, _ in self.recordings]
+
+    @property
+    def size(self) -> int:
+        return len(self.events) + len(self.recordings)
+
+
+class Writer:
+    """Runs a journal on a thread of its own, for one event loop.
+
+    written: called in the loop after each transaction, before its callers go on.
+    failed: called in the loop with the error of a transaction: its events are refused, its recordings tried again.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        written: Callable[[Written], None],
+        failed: Callable[[QwebhookError], None],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._written = written
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "qwebhook-writer")
+        self._events: list[tuple[list[Event], asyncio.Future[list[Accepted]]]] = []
+        self._recordings: list[tuple[Recording, asyncio.Future[None]]] = []
+        self._waiting = 0
+        self._one_by_one = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def accept(self, events: list[Event]) -> asyncio.Future[list[Accepted]]:
+        """Done when the events are on disk. Raises Overloaded at once, Unavailable later."""
+        if self._waiting + len(events) > WAITING_LIMIT:
+            raise Overloaded("more events wait than can be written", "send them again in a few seconds")
+        self._waiting += len(events)
+        future: asyncio.Future[list[Accepted]] = self._loop.create_future()
+        self._events.append((events, future))
+        self._start()
+        return future
+
+    def record(self, recording: Recording) -> asyncio.Future[None]:
+        """Done when the attempt is on disk, which is tried until the store works again: what was sent must not be
+        sent again. Raises Unavailable only if this very attempt cannot be written.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._recordings.append((recording, future))
+        self._start()
+        return future
+
+    async def run(self, work: Callable[[Journal], T]) -> T:
+        """Run something else on the journal, between two transactions."""
+        return await self._loop.run_in_executor(self._thread, work, self._journal)
+
+    def _start(self) -> None:
+        if self._idle.is_set():
+            self._idle.clear()
+            # One turn of the loop later, so that everything this turn brings in goes along.
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        if not self._events and not self._recordings:
+            self._idle.set()
+            return
+        batch = self._take()
+        work = self._loop.run_in_executor(
+            self._thread, self._journal.write, batch.all_events, batch.all_recordings, self._clock()
+        )
+        work.add_done_callback(lambda done: self._done(done, batch))
+
+    def _take(self) -> _Batch:
+        """What goes into the next transaction: all recordings and as many events as fit; after a fault, one thing."""
+        if self._one_by_one:
+            self._one_by_one -= 1
+            if self._recordings:
+                return _Batch([], [self._recordings.pop(0)])
+            return _Batch([self._events.pop(0)], [])
+        count = size = 0
+        for group, _ in self._events:
+            count += 1
+            size += len(group)
+            if size >= BATCH_LIMIT:
+                break
+        batch = _Batch(self._events[:count], self._recordings)
+        self._events, self._recordings = self._events[count:], []
+        return batch
+
+    def _done(self, work: asyncio.Future[Written], batch: _Batch) -> None:
+        error = work.exception()
+        if error is None:
+            self._written(work.result())
+            self._settle(batch, work.result().accepted)
+        elif isinstance(error, QwebhookError):
+            # The store is in trouble: events are refused, attempts kept until they can be written.
+            self._failed(error)
+            self._refuse(batch.events, error)
+            if batch.recordings:
+                self._recordings = batch.recordings + self._recordings
+                self._loop.call_later(RETRY_SECONDS, self._next)
+                return
+        elif batch.size > 1:
+            # Something in it cannot be written, and must not take the rest with it: one at a time, then.
+            self._events = batch.events + self._events
+            self._recordings = batch.recordings + self._recordings
+            self._one_by_one = batch.size
+        else:
+            failure = Unavailable(f"the store failed: {error!r}")
+            failure.__cause__ = error
+            self._failed(failure)
+            self._refuse(batch.events, failure)
+            self._refuse(batch.recordings, failure)
+        self._next()
+
+    def _settle(self, batch: _Batch, accepted: list[Accepted]) -> None:
+        position = 0
+        for group, accepting in batch.events:
+            if not accepting.done():
+                accepting.set_result(accepted[position : position + len(group)])
+            position += len(group)
+            self._waiting -= len(group)
+        for _, recorded in batch.recordings:
+            if not recorded.done():
+                recorded.set_result(None)
+
+    def _refuse(self, waiting: Sequence[tuple[Any, asyncio.Future[Any]]], error: QwebhookError) -> None:
+        for things, future in waiting:
+            if isinstance(things, list):
+                self._waiting -= len(things)
+            if not future.done():
+                future.set_exception(error)
+
+    async def close(self, seconds: float) -> bool:
+        """Write what waits and stop the thread; whether everything was written within the seconds."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            return False
+        self._thread.shutdown()
+        return True

@@ -1,0 +1,282 @@
+"""The life of a server: hold the store, listen, work, and stop in stages when told to.
+
+`serve` is to be read from top to bottom. The first signal stops accepting and lets what is in flight end, up to a
+deadline; the rest stays pending. A second signal leaves at once: what was accepted is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from qwebhook import __version__
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.worker import Worker
+from qwebhook.deliver.writer import Writer
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.delivery import Exchange, Outcome, RetryAt
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.errors import QwebhookError, Unavailable
+from qwebhook.model.timestamps import to_rfc3339
+from qwebhook.server.acceptance import Acceptance
+from qwebhook.server.access import Access
+from qwebhook.server.application import Application
+from qwebhook.server.corking import CorkedProtocol
+from qwebhook.server.log import Format, Log
+from qwebhook.server.metrics import OUTCOMES, Metrics
+from qwebhook.store.contract import Claim, Journal, Written
+from qwebhook.store.sqlite import SqliteStore
+from qwebhook.store.sqlite.lock import ServerLock
+
+FLUSH_SECONDS = 5.0
+SWEEP_EVERY = 3600.0
+SWEEP_STEP = 200
+SWEEP_PAUSE = 0.05
+
+
+class ServeOptions(msgspec.Struct, kw_only=True):
+    """How to serve. port: 0 takes a free one. retention, drain: seconds. tls_*: both or neither."""
+
+    store: Path
+    host: str = "127.0.0.1"
+    port: int = 8787
+    allowed_networks: list[str] = []
+    retention: float = 7 * 86400.0
+    drain: float = 20.0
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    log_format: Format | None = None
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_certificate is not None
+
+
+def clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until a signal comes; the exit code. Raises Unavailable if the store or the port cannot be had."""
+    if sys.platform == "win32":
+        return asyncio.run(serve(options))
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(options))
+
+
+async def serve(options: ServeOptions) -> int:
+    """See `run`; needs an event loop."""
+    policy = AddressPolicy(options.allowed_networks)
+    log = Log(form=options.log_format)
+    with contextlib.ExitStack() as stack:
+        lock = ServerLock(options.store)
+        stack.callback(lock.release)
+        store = SqliteStore.open(options.store, create=True)
+        stack.callback(store.close)
+        journal, observed = store.open_journal(), store.open_journal()
+        stack.callback(journal.close)
+        stack.callback(observed.close)
+        listening = _listen(options.host, options.port)
+        stack.callback(listening.close)
+        _raise_file_limit()
+
+        metrics = Metrics()
+        sender = Sender(policy)
+        worker = Worker(sender, _Observer(log, metrics, journal), clock, random.random)
+
+        def written(result: Written) -> None:
+            for webhook in result.disabled:
+                log.warning("webhook disabled", webhook=webhook.name, id=webhook.id, reason=webhook.disabled_reason)
+            worker.written(result)
+
+        def store_failed(error: QwebhookError) -> None:
+            metrics.store_failures.inc()
+            log.error("store failed", reason=error.message, hint=error.hint)
+
+        writer = Writer(journal, clock, written, store_failed)
+        await worker.start(writer)
+        access = Access(store)
+        application = Application(Acceptance(writer, access, metrics), writer, worker, access, metrics, observed, clock)
+        url = _url(options, listening)
+        _warn_if_exposed(options, log)
+        server = _Uvicorn(application, options)
+        stopping = _Stopping(log, server)
+        with stopping.signals():
+            sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
+            serving = asyncio.create_task(server.serve([listening]), name="qwebhook-http")
+            await server.listening.wait()
+            lock.describe(url)
+            log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
+            await stopping.begun.wait()
+
+            worker.stop_starting()
+            sweeping.cancel()
+            _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))
+            flushed = await writer.close(FLUSH_SECONDS)
+            await sender.close()
+            pending = journal.pending()[0] if flushed else None
+            log.info("stopped", pending=pending, broken_off=broken_off)
+        return 130 if stopping.signal == signal.SIGINT else 0
+
+
+class _Observer:
+    """Tells the log and the metrics of each attempt."""
+
+    def __init__(self, log: Log, metrics: Metrics, journal: Journal) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._journal = journal
+
+    def attempted(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, outcome: Outcome, reason: str) -> None:
+        age = (clock() - claim.triggered_at) / 1000
+        self._metrics.attempted(outcome, exchange.duration / 1000, age)
+        self._log.info(
+            "attempt",
+            webhook=endpoint.webhook.name,
+            delivery=self._journal.delivery_id(claim),
+            type=claim.type,
+            attempt=claim.attempt,
+            outcome=OUTCOMES[type(outcome)],
+            reason=reason,
+            ms=round(exchange.duration, 1),
+            **({"next": to_rfc3339(outcome.due)} if isinstance(outcome, RetryAt) else {}),
+        )
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn with its signals left to us, and a word when it listens."""
+
+    def __init__(self, application: Application, options: ServeOptions) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=CorkedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=options.behind_proxy,
+                forwarded_allow_ips="*" if options.behind_proxy else None,
+                ssl_certfile=options.tls_certificate,
+                ssl_keyfile=options.tls_key,
+                backlog=2048,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=max(int(options.drain), 1),
+            )
+        )
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Stopping:
+    """What signals do: the first begins the stop, the second ends the process."""
+
+    def __init__(self, log: Log, server: _Uvicorn) -> None:
+        self._log = log
+        self._server = server
+        self.begun = asyncio.Event()
+        self.signal = signal.SIGTERM
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Listen to signals within the block."""
+        loop = asyncio.get_running_loop()
+        if sys.platform == "win32":
+            wanted = (signal.SIGINT, signal.SIGBREAK)
+            for number in wanted:
+                signal.signal(number, lambda got, _: loop.call_soon_threadsafe(self._got, signal.Signals(got)))
+            yield
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._got, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _got(self, number: signal.Signals) -> None:
+        if self.begun.is_set():
+            self._log.warning("leaving at once", signal=number.name)
+            os._exit(130 if number == signal.SIGINT else 1)
+        self._log.info("stopping", signal=number.name)
+        self.signal = number
+        self._server.should_exit = True
+        self.begun.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Unavailable(
+            f"cannot listen on {host} port {port}: {reason.lower()}", "give another --host or --port, or --port 0"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _url(options: ServeOptions, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"{'https' if options.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _warn_if_exposed(options: ServeOptions, log: Log) -> None:
+    local = options.host in ("localhost", "::1") or options.host.startswith("127.")
+    if not local and not options.tls and not options.behind_proxy:
+        log.warning(
+            "listening beyond this machine without TLS",
+            host=options.host,
+            hint="tokens and events travel in clear: give --tls-cert and --tls-key, or --behind-proxy",
+        )
+
+
+def _raise_file_limit() -> None:
+    """Take as many open files as we may have: each attempt in flight is a connection."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _sweep(writer: Writer, retention: float, log: Log) -> None:
+    """Delete old history now and every hour, in steps small enough not to be noticed."""
+    while True:
+        before = clock() - round(retention * 1000)
+        try:
+            while await writer.run(lambda journal: journal.sweep(before, SWEEP_STEP)):  # noqa: B023, ASYNC110
+                await asyncio.sleep(SWEEP_PAUSE)
+        except QwebhookError as error:
+            log.warning("sweep failed", reason=error.message)
+        await asyncio.sleep(SWEEP_EVERY)

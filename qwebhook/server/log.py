@@ -1,0 +1,54 @@
+"""The server's log: a line for each thing that happened, on stderr; JSON where nobody is looking."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Literal, TextIO
+
+import msgspec
+
+from qwebhook.model.timestamps import to_rfc3339
+
+Format = Literal["text", "json"]
+
+
+class Log:
+    """Writes lines such as `2026-11-24T16:18:59.123Z info attempt webhook=orders outcome=delivered`.
+
+    form: None means text on a terminal and JSON elsewhere.
+    """
+
+    def __init__(self, stream: TextIO | None = None, form: Format | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._json = form == "json" or (form is None and not self._stream.isatty())
+
+    def info(self, what: str, **fields: Any) -> None:
+        """Something that was to be expected."""
+        self._write("info", what, fields)
+
+    def warning(self, what: str, **fields: Any) -> None:
+        """Something that somebody should look at."""
+        self._write("warning", what, fields)
+
+    def error(self, what: str, **fields: Any) -> None:
+        """Something that somebody must look at."""
+        self._write("error", what, fields)
+
+    def _write(self, level: str, what: str, fields: dict[str, Any]) -> None:
+        now = to_rfc3339(time.time_ns() // 1_000_000)
+        if self._json:
+            line = msgspec.json.encode({"time": now, "level": level, "what": what, **fields}).decode()
+        else:
+            line = f"{now} {level} {what} " + " ".join(f"{name}={_shown(value)}" for name, value in fields.items())
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # a log that nobody takes must not stop deliveries
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    # Quoted when it could be taken for something else, or break the line.
+    return msgspec.json.encode(text).decode() if not text.isprintable() or " " in text or '"' in text else text

@@ -1,0 +1,57 @@
+"""What `/metrics` shows, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from qwebhook.model.delivery import Dead, Delivered, Gone, Outcome, RetryAt
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+_END_TO_END = (*_BUCKETS, 60.0, 600.0, 3600.0, 86400.0)
+OUTCOMES: dict[type[Outcome], str] = {Delivered: "delivered", RetryAt: "retry", Dead: "dead", Gone: "gone"}
+
+
+class Metrics:
+    """The server's figures, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self.accepted = Counter("qwebhook_events_accepted", "Events accepted and on disk", registry=registry)
+        self.duplicates = Counter("qwebhook_events_duplicate", "Events that had come before", registry=registry)
+        self.rejected = Counter(
+            "qwebhook_requests_rejected", "Requests whose events could not be read", registry=registry
+        )
+        self.refused = Counter(
+            "qwebhook_requests_refused", "Requests answered 503: overloaded, or the store failed", registry=registry
+        )
+        self.store_failures = Counter(
+            "qwebhook_store_failures", "Transactions with attempts that failed and were tried again", registry=registry
+        )
+        attempts = Counter("qwebhook_attempts", "Attempts by outcome", ["outcome"], registry=registry)
+        self._attempts = {kind: attempts.labels(name) for kind, name in OUTCOMES.items()}
+        self._attempt_seconds = Histogram(
+            "qwebhook_attempt_seconds", "Duration of attempts", registry=registry, buckets=_BUCKETS
+        )
+        self._delivery_seconds = Histogram(
+            "qwebhook_delivery_seconds",
+            "From the acceptance of an event to its delivery",
+            registry=registry,
+            buckets=_END_TO_END,
+        )
+        self.queue_depth = Gauge("qwebhook_queue_depth", "Deliveries pending", registry=registry)
+        self.oldest_pending_seconds = Gauge(
+            "qwebhook_oldest_pending_seconds", "Age of the oldest pending delivery", registry=registry
+        )
+        self.in_flight = Gauge("qwebhook_attempts_in_flight", "Attempts under way", registry=registry)
+
+    def attempted(self, outcome: Outcome, duration: float, age: float) -> None:
+        """Count an attempt. duration: of the attempt; age: since the event was accepted; both in seconds."""
+        self._attempts[type(outcome)].inc()
+        self._attempt_seconds.observe(duration)
+        if isinstance(outcome, Delivered):
+            self._delivery_seconds.observe(age)
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self._registry)

@@ -1,0 +1,111 @@
+"""The drivers that sit the exam.
+
+A test that asks for `driver` runs once for each store that people administer; one that asks for `database` runs once
+for each that the delivery engine can work on. A new driver is added to the lists below and has to pass all of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pytest
+
+from qwebhook.store.contract import Administration, Journal, TokenStore
+from qwebhook.store.sqlite import SqliteStore
+from qwebhook.store.vault import KEY_VARIABLE
+
+Written = Literal["events", "pending", "deliveries", "attempts"]
+
+
+class Store(Administration, TokenStore, Protocol):
+    """What a database's `make` and `open` give."""
+
+
+class Driver(Protocol):
+    """One store, new for each test; whatever was opened is closed at the test's end."""
+
+    def make(self) -> Store:
+        """The store, made: empty."""
+
+    def open(self) -> Store:
+        """The same store through a connection of its own, as another process has."""
+
+    def journal(self) -> Journal:
+        """The queue and history of the same store, through a connection of their own."""
+
+    def refusing(self, what: Written) -> AbstractContextManager[None]:
+        """In its block, a transaction that writes a row of that kind fails, late, as on a full disk."""
+
+
+class SqliteDriver:
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store.db"
+        self._opened: list[Callable[[], None]] = []
+
+    def make(self) -> SqliteStore:
+        return self._kept(SqliteStore.open(self.path, create=True))
+
+    def open(self) -> SqliteStore:
+        return self._kept(SqliteStore.open(self.path))
+
+    def _kept(self, store: SqliteStore) -> SqliteStore:
+        self._opened.append(store.close)
+        return store
+
+    def journal(self) -> Journal:
+        store = SqliteStore.open(self.path)
+        journal = store.open_journal()
+        store.close()
+        self._opened.append(journal.close)
+        return journal
+
+    @contextmanager
+    def refusing(self, what: Written) -> Iterator[None]:
+        table = {"events": "event", "pending": "pending", "deliveries": "delivery", "attempts": "attempt"}[what]
+        self._execute(f"CREATE TRIGGER refusal AFTER INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        yield
+        self._execute("DROP TRIGGER refusal")
+
+    def _execute(self, statement: str) -> None:
+        database = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            database.execute(statement)
+        finally:
+            database.close()
+
+    def close(self) -> None:
+        for close in reversed(self._opened):
+            close()
+
+
+ADMINISTRATION_DRIVERS = [pytest.param(SqliteDriver, id="sqlite")]
+DATABASE_DRIVERS = [pytest.param(SqliteDriver, id="sqlite")]
+
+
+@pytest.fixture(autouse=True)
+def _no_key_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+@pytest.fixture(params=ADMINISTRATION_DRIVERS)
+def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+    made = request.param(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(driver: Driver) -> Store:
+    """An empty store to administer."""
+    return driver.make()
+
+
+@pytest.fixture(params=DATABASE_DRIVERS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+    made = request.param(tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,54 @@
+"""Which store a text names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qwebhook.model.errors import InvalidInput, StoreMissing
+from qwebhook.store.location import FileLocation, RestLocation, open_database, parse_location
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/var/lib/q.db", "/var/lib/q.db"),
+        ("sqlite:///var/lib/q.db", "/var/lib/q.db"),
+        ("SQLite:///var/lib/q.db", "/var/lib/q.db"),
+        ("sqlite:///var/with%20space.db", "/var/with space.db"),
+        ("/odd%20name.db", "/odd%20name.db"),
+    ],
+)
+def test_a_file(text: str, path: str) -> None:
+    assert parse_location(text) == FileLocation(Path(path))
+
+
+def test_a_bare_path_is_taken_from_here_and_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert parse_location("q.db") == FileLocation(tmp_path / "q.db")
+    assert parse_location("~/q.db") == FileLocation(tmp_path / "home" / "q.db")
+
+
+@pytest.mark.parametrize("text", ["https://t.example.com", "https://t.example.com/", "http://127.0.0.1:8787"])
+def test_a_server(text: str) -> None:
+    location = parse_location(text)
+    assert location == RestLocation(text.rstrip("/"))
+    with pytest.raises(InvalidInput):
+        open_database(location)
+
+
+@pytest.mark.parametrize("text", ["", " ", "sqlite://q.db", "sqlite:q.db://", "sqlite:///", "https://", "ftp://h/q.db"])
+def test_what_names_no_store_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse_location(text)
+
+
+def test_the_file_is_made_only_when_that_is_asked_for(tmp_path: Path) -> None:
+    location = parse_location(f"sqlite://{tmp_path}/q.db")
+    with pytest.raises(StoreMissing):
+        open_database(location)
+    assert list(tmp_path.iterdir()) == []
+    open_database(location, create=True).close()
+    open_database(location).close()
