@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qwebhook.cli.session import Session
 
 
-def advise(session: Session, url: str | None, event_types: Sequence[str]) -> None:
-    """Warn of unknown event types, and of a URL that deliveries will be refused to."""
-    for name in event_types:
-        warning = unknown_type(name)
-        if warning:
-            session.warn(warning)
-    warning = address_refused(url, session.allowed_networks()) if url else ""
-    if warning:
-        session.warn(warning)
+def advice(session: Session, url: str | None, event_types: Sequence[str]) -> list[str]:
+    """Warnings of unknown event types, and of a URL that deliveries will be refused to.
+
+    Asked for before anything is made, since it may read the configuration, and told afterwards.
+    """
+    warnings = [unknown_type(name) for name in event_types]
+    if url is not None:
+        warnings.append(address_refused(url, session.allowed_networks))
+    return [warning for warning in warnings if warning]
 
 
 def unknown_type(name: str) -> str:
@@ -45,23 +45,27 @@ def closest_type(name: str) -> str:
     return by_end[close[0]] if close else ""
 
 
-def address_refused(url: str, allowed: Sequence[str]) -> str:
+def address_refused(url: str, allowed: Callable[[], Sequence[str]]) -> str:
     """What to say of a URL whose host can be seen to be no public address; "" for any other.
 
-    Names are not resolved here: what counts is the address at the time of the delivery.
+    Names are not resolved here: what counts is the address at the time of the delivery. allowed: gives the
+    networks that are allowed, if it matters.
     """
     from urllib.parse import urlsplit
 
     from qwebhook.model.addresses import OPTION, AddressPolicy
 
-    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    try:
+        host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""  # refused as a URL, later
     if host == "localhost" or host.endswith(".localhost"):
         literal = "127.0.0.1"
     elif ":" in host or host.replace(".", "").isdigit():
         literal = host
     else:
         return ""
-    if not AddressPolicy(allowed).refusal(literal):
+    if not AddressPolicy(allowed()).refusal(literal):
         return ""
     kind = next((name for name in ("loopback", "private") if not AddressPolicy([name]).refusal(literal)), literal)
     return f"deliveries to {host} are refused unless `serve` and `test-fire` get {OPTION} {kind}"

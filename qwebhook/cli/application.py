@@ -35,7 +35,7 @@ COMMANDS = {
     "enable": Entry(WEBHOOKS, "Enable webhooks."),
     "disable": Entry(WEBHOOKS, "Disable webhooks."),
     "delete": Entry(WEBHOOKS, "Delete webhooks."),
-    "test-fire": Entry(WEBHOOKS, "Send a realistic, signed event to webhooks and report what came of it."),
+    "test-fire": Entry(WEBHOOKS, "Send a realistic, signed test event to webhooks, and say what they answered."),
     "event-types": Entry(EVENTS, "Show the known event types, or one of them."),
     "publish": Entry(EVENTS, "Hand events to a server, or to a database store."),
     "deliveries": Entry(EVENTS, "List deliveries, the latest first."),
@@ -44,7 +44,7 @@ COMMANDS = {
     "verify": Entry(EVENTS, "Check the signature of a body."),
     "serve": Entry(SERVER, "Take events in at POST /events, and deliver them."),
     "token": Entry(SERVER, "Make tokens that let clients in to the server."),
-    "demo": Entry(OTHER, "Show it all at work in half a minute."),
+    "demo": Entry(OTHER, "Show the whole product at work, in less than half a minute."),
     "completion": Entry(OTHER, "Print the script that completes commands in a shell."),
     "version": Entry(OTHER, "Print the version."),
 }

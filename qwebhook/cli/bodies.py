@@ -126,10 +126,12 @@ def _refused_constant(text: str) -> Any:
 
 def _named(error: Exception) -> InvalidWebhook:
     """`Expected str, got int - at $.url` as an error of the field `url`. Such messages hold no values."""
-    reason, _, path = _reason(error).partition(" - at $.")
+    reason, _, path = _reason(error).partition(" - at '$")
+    field = path.strip("'.")
     if reason.startswith("Object contains unknown field"):
-        path, reason = f"{path}.{reason.split(chr(39))[1]}".strip("."), "is not a field of a webhook"
-    return InvalidWebhook(path or "body", reason[:1].lower() + reason[1:])
+        unknown = reason.split("'")[1]
+        return InvalidWebhook(f"{field}.{unknown}" if field else unknown, "is not a field of a webhook")
+    return InvalidWebhook(field or "body", reason[:1].lower() + reason[1:])
 
 
 def _reason(error: Exception) -> str:

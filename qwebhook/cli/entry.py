@@ -40,8 +40,6 @@ def run(arguments: Sequence[str] | None = None, session: Session | None = None) 
         _discard_output(session)
         return ExitCode.DONE
     except (KeyboardInterrupt, Abort):
-        session.stderr.write("\n" if session.stderr_is_terminal else "")
-        session.error("interrupted")
         return ExitCode.INTERRUPTED
 
 
@@ -101,6 +99,13 @@ def _usage_error(error: TyperException, session: Session) -> int:
         session.stderr.write(message + "\n")
         return ExitCode.USAGE
     path = context.command_path if context is not None else PROGRAM
+    close = getattr(error, "possibilities", None)
+    if close:
+        import difflib
+
+        option = getattr(error, "option_name", "")
+        best = difflib.get_close_matches(option, close, 1, 0) or close
+        message = f"no such option: {option}, did you mean {best[0]}?"
     message = " ".join(message.split()).rstrip(".")
     session.error(f"{message[:1].lower()}{message[1:]}; `{path} --help` shows the usage")
     return ExitCode.USAGE

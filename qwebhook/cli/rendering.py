@@ -73,7 +73,8 @@ def _render_single(result: Single, output: Format, session: Session) -> None:
     else:
         from qwebhook.cli.tables import write_blocks, write_fields
 
-        write_fields(_builtins(result.item), session)
+        fields = _builtins(result.item)
+        write_fields({name: fields[name] for name in fields if name not in result.in_blocks}, session)
         write_blocks(result.blocks, session)
 
 

@@ -53,13 +53,15 @@ class Listing(NamedTuple):
 class Single(NamedTuple):
     """One object. extra: further members beside its own.
 
-    blocks: titled texts that a table shows below its fields. summary: what it shows instead of them.
+    blocks: titled texts that a table shows below its fields. in_blocks: fields that they show instead.
+    summary: what a table shows instead of everything.
     """
 
     item: Any
     view: View
     extra: dict[str, Any] = {}  # noqa: RUF012 never changed
     blocks: Sequence[tuple[str, str]] = ()
+    in_blocks: Sequence[str] = ()
     summary: str = ""
     exit_code: int = ExitCode.DONE
 

@@ -89,20 +89,18 @@ class Lane:
         return not behind and len(self.ready) < READY_LIMIT and self.endpoint.webhook.enabled
 
     def change(self, endpoint: Endpoint) -> list[Claim]:
-        """Take a new version of the webhook; what was ready and is not to be started, if it is disabled."""
+        """Take a new version of the webhook; what was ready, which the store knows better now: it may be discarded."""
         was_enabled = self.endpoint.webhook.enabled
         self.endpoint = endpoint
         self._fix_limit()
-        if not endpoint.webhook.enabled:
-            dropped = list(self.ready)
-            self.ready.clear()
-            self.held.difference_update(claim.sequence for claim in dropped)
-            return dropped
-        if not was_enabled:
+        dropped = list(self.ready)
+        self.ready.clear()
+        self.held.difference_update(claim.sequence for claim in dropped)
+        if endpoint.webhook.enabled and not was_enabled:
             self.store_due = 0  # what was held meanwhile is due
             self.paused_until = 0
             self._throttles = 0
-        return []
+        return dropped
 
     def _fix_limit(self) -> None:
         settings = self.endpoint.webhook.qwebhook

@@ -79,7 +79,8 @@ class Writer:
 
     def accept(self, events: list[Event]) -> asyncio.Future[list[Accepted]]:
         """Done when the events are on disk. Raises Overloaded at once, Unavailable later."""
-        if self._waiting + len(events) > WAITING_LIMIT:
+        # One request may hold more than that, and would be no smaller the next time.
+        if self._waiting and self._waiting + len(events) > WAITING_LIMIT:
             raise Overloaded("more events wait than can be written", "send them again in a few seconds")
         self._waiting += len(events)
         future: asyncio.Future[list[Accepted]] = self._loop.create_future()

@@ -20,17 +20,18 @@ from qwebhook.model.errors import NotFound, QwebhookError
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
 from qwebhook.server.metrics import Metrics
-from qwebhook.server.responses import Receive, Scope, Send, answer_error, error_body
+from qwebhook.server.responses import (
+    MethodNotAllowed,
+    Receive,
+    Scope,
+    Send,
+    answer_error,
+    error_body,
+    error_headers,
+)
 from qwebhook.store.contract import Journal
 
 READY_SECONDS = 2.0
-
-
-class MethodNotAllowed(QwebhookError):
-    """The path is there, but not for this method."""
-
-    status = 405
-    code = "QWH-METHOD"
 
 
 class Application:
@@ -72,7 +73,7 @@ class Application:
             if scope["method"] == "POST":
                 await self._acceptance(scope, receive, send)
             else:
-                await answer_error(send, MethodNotAllowed(f"/events does not take {scope['method']}", "use POST"))
+                await answer_error(send, MethodNotAllowed("/events", scope["method"], "POST"))
             return
         await self._routed(scope, receive, send)
 
@@ -110,14 +111,14 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 async def _failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, QwebhookError)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-    return Response(error_body(error), error.status, headers, media_type="application/json")
+    return Response(error_body(error), error.status, error_headers(error), media_type="application/json")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return await _failed(request, MethodNotAllowed(f"{request.url.path} does not take {request.method}"))
+        allowed = (error.headers or {}).get("Allow", "GET")
+        return await _failed(request, MethodNotAllowed(request.url.path, request.method, allowed))
     return await _failed(request, NotFound(f"there is nothing at {request.url.path}"))
 
 

@@ -33,7 +33,7 @@ from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
 from qwebhook.server.application import Application
 from qwebhook.server.corking import CorkedProtocol
-from qwebhook.server.log import Format, Log
+from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
 from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
@@ -84,6 +84,7 @@ async def serve(options: ServeOptions) -> int:
     policy = AddressPolicy(options.allowed_networks)
     log = Log(form=options.log_format)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(library_warnings(log))
         lock = ServerLock(options.store)
         stack.callback(lock.release)
         store = SqliteStore.open(options.store, create=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -46,6 +50,35 @@ class Log:
             self._stream.flush()
         except (OSError, ValueError):
             pass  # a log that nobody takes must not stop deliveries
+
+
+@contextmanager
+def library_warnings(log: Log) -> Iterator[None]:
+    """Within the block, what libraries warn of through Python's logging are lines of the log, too."""
+    handler = _LibraryWarnings(log)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+class _LibraryWarnings(logging.Handler):
+    """Of an exception only its kind and its place are told: the text of an unforeseen one may hold a secret."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {"library": record.name, "message": record.getMessage().partition("\n")[0]}
+        if record.exc_info and record.exc_info[0] is not None:
+            frames = traceback.extract_tb(record.exc_info[2])
+            fields["error"] = record.exc_info[0].__name__
+            fields["at"] = [f"{frame.filename}:{frame.lineno}" for frame in frames[-3:]]
+        tell = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        tell("library", **fields)
 
 
 def _shown(value: Any) -> str:

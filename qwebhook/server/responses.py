@@ -17,7 +17,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON = (b"content-type", b"application/json")
 # What a sender is told to wait: long enough for a full disk to be noticed, short enough for a burst to pass.
-_RETRY_AFTER = {Overloaded: b"2", Unavailable: b"10"}
+_RETRY_AFTER = {Overloaded: "2", Unavailable: "10"}
 
 
 async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)) -> None:
@@ -27,16 +27,35 @@ async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[byte
     await send({"type": "http.response.body", "body": body})
 
 
+class MethodNotAllowed(QwebhookError):
+    """The path is there, but not for this method. allowed: the methods that it is for, comma-separated."""
+
+    status = 405
+    code = "QWH-METHOD"
+
+    def __init__(self, path: str, method: str, allowed: str) -> None:
+        super().__init__(f"{path} does not take {method}", f"use {allowed}")
+        self.allowed = allowed
+
+
 async def answer_error(send: Send, error: QwebhookError) -> None:
     """The error as `{"errors": [{code, title, detail?}], "traceId"}`, with its status."""
-    headers = [_JSON]
+    headers = [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
+    await answer(send, error.status, error_body(error), (_JSON, *headers))
+
+
+def error_headers(error: QwebhookError) -> dict[str, str]:
+    """What the header of an error's answer tells, besides the content type."""
+    headers = {}
     if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = error.allowed
     for kind, seconds in _RETRY_AFTER.items():
         if isinstance(error, kind):
-            headers.append((b"retry-after", seconds))
+            headers["retry-after"] = seconds
             break
-    await answer(send, error.status, error_body(error), tuple(headers))
+    return headers
 
 
 def error_body(error: QwebhookError) -> bytes:

@@ -221,6 +221,9 @@ class Journal(Protocol):
         """Raises Unavailable if nothing can be written now."""
 
     def sweep(self, before: int, limit: int) -> int:
-        """Delete up to `limit` deliveries and events from before a time, pending ones never; how many went."""
+        """Delete up to `limit` deliveries and events from before a time, pending ones never; how many went.
+
+        0 only when nothing is left to delete.
+        """
 
     def close(self) -> None: ...

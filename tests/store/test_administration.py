@@ -464,6 +464,9 @@ def test_a_new_url_needs_the_encrypted_headers_again(store: Store) -> None:
     with pytest.raises(InvalidWebhook):
         store.patch_webhook(made.id, moved, USER)
     assert store.get_webhook(made.id) == made
+    with pytest.raises(InvalidWebhook):  # X-A would go to the new address as it is
+        store.patch_webhook(made.id, [*moved, add("/encryptedHeaders/X-B", "two")], USER)
+    assert store.endpoint(made.id).encrypted_headers == {"X-A": "one"}
     given = store.patch_webhook(made.id, [*moved, add("/encryptedHeaders", {"X-A": "two"})], USER)
     assert given.url == "https://elsewhere.example.com/"
     assert store.endpoint(made.id).encrypted_headers == {"X-A": "two"}

@@ -82,7 +82,7 @@ def create(
     It is enabled unless --disabled is given. With -f the fields come from a file that holds the body of the REST
     API's create; options go before what the file says.
     """
-    from qwebhook.cli.advice import advise
+    from qwebhook.cli.advice import advice
     from qwebhook.cli.bodies import draft_from, read_body
     from qwebhook.cli.views import WEBHOOKS
 
@@ -115,6 +115,7 @@ def create(
         fields["qwebhook"] |= settings
     draft = draft_from(fields)
 
+    warnings = advice(session, draft.url, draft.event_types)
     store = session.open_store(create=True)
     if if_not_exists:
         present = _named(store, draft.name)
@@ -122,7 +123,8 @@ def create(
             session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")
             return Single(present, WEBHOOKS)
     webhook = store.create_webhook(draft, session.user)
-    advise(session, webhook.url, webhook.event_types)
+    for warning in warnings:
+        session.warn(warning)
     if secret != GENERATE:
         return Single(webhook, WEBHOOKS)
     if session.options.output in (None, "table", "id"):

@@ -38,7 +38,13 @@ def delivery(
     webhook_id = store.find_webhook(webhook).id
     found = store.get_delivery(webhook_id, delivery_id)
     attempts = store.list_attempts(webhook_id, delivery_id)
-    return Single(found, DELIVERIES, extra={"attempts": attempts}, blocks=_blocks(found, attempts))
+    return Single(
+        found,
+        DELIVERIES,
+        extra={"attempts": attempts},
+        blocks=_blocks(found, attempts),
+        in_blocks=("request", "response"),
+    )
 
 
 def _blocks(delivery: Delivery, attempts: list[Attempt]) -> list[tuple[str, str]]:

@@ -60,9 +60,9 @@ def _all_types() -> Listing:
         columns=[
             Column("TYPE", lambda listed: listed.name),
             Column("TITLE", lambda listed: listed.title),
-            Column("CATEGORY", lambda listed: listed.category),
+            Column("CATEGORY", lambda listed: listed.category, spare=True),
             Column("LEVELS", lambda listed: ", ".join(listed.levels)),
-            Column("SOURCE", lambda listed: listed.source),
+            Column("SOURCE", lambda listed: listed.source, spare=True),
         ],
         identifier=lambda listed: str(listed.name),
         fields=catalogue.EventType.__struct_encode_fields__,

@@ -90,7 +90,7 @@ def update(
     replaces the one of its name. With a new URL, encrypted headers must be given again or removed.
     The file of -f holds the fields that change, null for one to remove, or a JSON Patch (RFC 6902).
     """
-    from qwebhook.cli.advice import advise
+    from qwebhook.cli.advice import advice
     from qwebhook.cli.bodies import operations_from, read_patch
     from qwebhook.cli.views import WEBHOOKS
 
@@ -133,17 +133,24 @@ def update(
         fields["eventTypes"] = _changed_types(before, added, removed)
     if settings:
         fields["qwebhook"] = _changed_settings(before, settings)
-    after = store.patch_webhook(before.id, [*operations, *operations_from(fields), *members], session.user)
-    advise(
-        session,
-        after.url if after.url != before.url else None,
-        [one for one in after.event_types if one not in before.event_types],
-    )
+    operations += operations_from(fields) + members
+    warnings = advice(session, *_advisable(before, operations))
+    after = store.patch_webhook(before.id, operations, session.user)
+    for warning in warnings:
+        session.warn(warning)
     if secret != GENERATE:
         return Single(after, WEBHOOKS)
     if session.options.output in (None, "table", "id"):
         session.tell_once("secret", fields["secret"])
     return Single(after, WEBHOOKS, extra={"secret": fields["secret"]})
+
+
+def _advisable(webhook: Webhook, operations: list[PatchOperation]) -> tuple[str | None, list[str]]:
+    """The URL and the event types that a patch brings, as far as they can be looked at."""
+    values = {operation.path: operation.value for operation in operations}
+    url, types = values.get("/url"), values.get("/eventTypes")
+    added = [one for one in types if one not in webhook.event_types] if isinstance(types, list) else []
+    return url if isinstance(url, str) else None, [one for one in added if isinstance(one, str)]
 
 
 def _refuse_both(one: str, one_given: bool, other: str, other_given: bool) -> None:

@@ -59,7 +59,7 @@ class History:
         place = row_of("delivery", delivery_id, self._connection.number)
         if place is not None:
             where = f"{_SQL['where webhook']} AND {_SQL['where sequence']}"
-            statement = _SQL["list"].format(where=where, order="d.sequence")
+            statement = _SQL["list"].format(where=where, order="1")
             with store_errors(self._connection.path):
                 row: Row | None = self._connection.execute(statement, (webhook, place[0], 1)).fetchone()
             if row is not None and row[6] == place[1]:

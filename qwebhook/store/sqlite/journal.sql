@@ -73,15 +73,18 @@ SELECT due, sequence FROM pending WHERE webhook = ? ORDER BY due, sequence LIMIT
 SELECT count(*), min(triggered_at) FROM pending
 
 -- name: oldest_events
--- Rows are in order of time: the sweep stops at the first that is young enough.
-SELECT row, accepted_at, EXISTS (SELECT 1 FROM pending WHERE pending.event = event.row)
-FROM event WHERE row > ? ORDER BY row LIMIT ?
+-- What may be deleted, then what is too young for it: rows are in order of time. Here and below, ?2 is the time that
+-- divides them, and what must stay although it is old is passed over.
+SELECT row, accepted_at FROM event
+WHERE row > ?1 AND (accepted_at >= ?2 OR NOT EXISTS (SELECT 1 FROM pending WHERE pending.event = event.row))
+ORDER BY row LIMIT ?3
 
 -- name: delete_event
 DELETE FROM event WHERE row = ?
 
 -- name: oldest_deliveries
-SELECT sequence, triggered_at, state = 'retrying' FROM delivery WHERE sequence > ? ORDER BY sequence LIMIT ?
+SELECT sequence, triggered_at FROM delivery
+WHERE sequence > ?1 AND (triggered_at >= ?2 OR state <> 'retrying') ORDER BY sequence LIMIT ?3
 
 -- name: delete_delivery
 DELETE FROM delivery WHERE sequence = ?
@@ -90,7 +93,8 @@ DELETE FROM delivery WHERE sequence = ?
 DELETE FROM attempt WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63
 
 -- name: oldest_keys
-SELECT row, accepted_at, 0 FROM event_key WHERE row > ? ORDER BY row LIMIT ?
+-- None of these has to stay.
+SELECT row, accepted_at FROM event_key WHERE row > ?1 AND ?2 IS NOT NULL ORDER BY row LIMIT ?3
 
 -- name: delete_key
 DELETE FROM event_key WHERE row = ?

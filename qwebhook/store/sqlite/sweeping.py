@@ -33,16 +33,9 @@ class Sweeper:
         return len(deliveries) + len(events) + len(keys)
 
     def _old(self, table: str, before: int, limit: int) -> list[tuple[int]]:
-        rows = self._connection.execute(_SQL[f"oldest_{table}"], (self._places[table], limit)).fetchall()
-        old: list[tuple[int]] = []
-        for row, time, needed in rows:
-            if time >= before:
-                self._places[table] = 0  # from here on all are young: the next round sees again what had to stay
-                break
-            self._places[table] = row
-            if not needed:
-                old.append((row,))
-        else:
-            if len(rows) < limit:
-                self._places[table] = 0
+        parameters = (self._places[table], before, limit)
+        rows = self._connection.execute(_SQL[f"oldest_{table}"], parameters).fetchall()
+        old = [(row,) for row, time in rows if time < before]
+        # At the end of what is old a round is over: the next one looks again at what had to stay.
+        self._places[table] = old[-1][0] if len(old) == limit else 0
         return old

@@ -1,0 +1,162 @@
+"""`update`: changes what is named and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from qwebhook.store.sqlite import SqliteStore
+from tests.cli.world import Cli
+
+SECRET = "a-secret-that-is-thirty-nine-characters"
+CREATED, DELETED = "com.qlik.v1.app.created", "com.qlik.v1.app.deleted"
+
+
+@pytest.fixture
+def made(cli: Cli) -> dict[str, Any]:
+    return cli.create(
+        "x",
+        *("--secret", SECRET, "--header", "X-A=1", "--header", "X-B=2", "--filter", 'id eq "1"'),
+        *("--encrypted-header", "Authorization=hunter2", "--ordering", "strict"),
+    )
+
+
+def update(cli: Cli, *options: str, **settings: Any) -> dict[str, Any]:
+    changed: dict[str, Any] = cli.ok("update", "x", *options, "-o", "json", **settings).json
+    return changed
+
+
+def without_times(webhook: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in webhook.items() if name not in ("updatedAt", "secret")}
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        (["--name", "x", "--description", "d"], {"description": "d"}),
+        (["--description", ""], {}),
+        (["--event", DELETED], {"eventTypes": [DELETED]}),
+        (["--add-event", DELETED], {"eventTypes": [CREATED, DELETED]}),
+        (["--add-event", CREATED], {}),
+        (["--add-event", DELETED, "--remove-event", CREATED], {"eventTypes": [DELETED]}),
+        (["--filter", 'id eq "2"'], {"filter": 'id eq "2"'}),
+        (["--no-filter"], {"filter": ""}),
+        (["--level", "user", "--owner", "u"], {"level": "user", "ownerId": "u"}),
+        (["--header", "X-A=3", "--header", "X-C=4"], {"headers": {"X-A": "3", "X-B": "2", "X-C": "4"}}),
+        (["--header", "x-a=3"], {"headers": {"X-B": "2", "x-a": "3"}}),
+        (["--remove-header", "x-a"], {"headers": {"X-B": "2"}}),
+        (["--encrypted-header", "X-K=k"], {"encryptedHeaders": ["Authorization", "X-K"]}),
+        (["--remove-encrypted-header", "Authorization"], {"encryptedHeaders": []}),
+        (["--no-secret"], {"secretKeyAdded": False}),
+        (["--disabled"], {"enabled": False}),
+        (["--enabled"], {}),
+        (["--cloud-events"], {"enableCloudEventDelivery": True}),
+        (["--concurrency", "4"], {"qwebhook": {"ordering": "strict", "concurrency": 4}}),
+        (["--ordering", "arrival"], {"qwebhook": {}}),
+    ],
+)
+def test_each_option_changes_its_field_alone(
+    cli: Cli, made: dict[str, Any], options: list[str], changes: dict[str, Any]
+) -> None:
+    assert without_times(update(cli, *options)) == without_times({**made, **changes})
+
+
+def test_other_secrets_stay(cli: Cli, made: dict[str, Any]) -> None:
+    update(cli, "--encrypted-header", "X-K=k", "--description", "d")
+    store = SqliteStore.open(cli.store)
+    endpoint = store.endpoint(made["id"])
+    store.close()
+    assert endpoint.encrypted_headers == {"Authorization": "hunter2", "X-K": "k"}
+    assert endpoint.signer.headers("id", 1, b"b")
+
+
+def test_a_new_url_needs_its_encrypted_headers_again(cli: Cli, made: dict[str, Any]) -> None:
+    outcome = cli.run("update", "x", "--url", "https://new.example/")
+    assert outcome.code == 2
+    assert "encryptedHeaders: must be given again or removed with a new url" in outcome.error
+    changed = update(cli, "--url", "https://new.example/", "--encrypted-header", "Authorization=again")
+    assert changed["url"] == "https://new.example/"
+
+
+def test_a_generated_secret_is_shown_once(cli: Cli, made: dict[str, Any]) -> None:
+    assert update(cli, "--secret", "generate")["secret"].startswith("whsec_")
+    outcome = cli.ok("update", "x", "--secret", "generate", "-q")
+    assert outcome.out == made["id"] + "\n"
+    assert outcome.err.startswith("secret: whsec_")
+
+
+class TestFile:
+    def test_an_object_holds_what_changes_and_null_removes(self, cli: Cli, made: dict[str, Any]) -> None:
+        body = {"description": "d", "filter": None, "headers": {"X-Z": "z"}}
+        changed = update(cli, "-f", "-", stdin=json.dumps(body).encode())
+        expected = {**made, "description": "d", "filter": "", "headers": {"X-Z": "z"}}
+        assert without_times(changed) == without_times(expected)
+
+    def test_an_array_is_a_json_patch(self, cli: Cli, made: dict[str, Any]) -> None:
+        patch = [
+            {"op": "add", "path": "/headers/X-Z", "value": "z"},
+            {"op": "remove", "path": "/headers/X-A"},
+            {"op": "replace", "path": "/name", "value": "y"},
+        ]
+        changed = update(cli, "-f", "-", stdin=json.dumps(patch).encode())
+        assert (changed["name"], changed["headers"]) == ("y", {"X-B": "2", "X-Z": "z"})
+
+    def test_options_come_after_the_file(self, cli: Cli, made: dict[str, Any]) -> None:
+        changed = update(cli, "-f", "-", "--description", "option", stdin=b'{"description": "file"}')
+        assert changed["description"] == "option"
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            ({"nam": "x"}, "nam: is not a field of a webhook; did you mean name?"),
+            ({"id": "x"}, "id: cannot be written; leave it out"),
+            ({"name": None}, "/name cannot be removed"),
+            ({"enabled": "yes"}, "enabled: Expected 'bool', got 'str'"),
+            ([{"op": "move", "path": "/name"}], "-f: "),
+            ([{"op": "replace", "path": "/id", "value": "1"}], "path '/id' cannot be changed"),
+            ("x", "neither an object with fields nor a JSON Patch array"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, cli: Cli, made: dict[str, Any], body: Any, words: str) -> None:
+        outcome = cli.run("update", "x", "-f", "-", stdin=json.dumps(body).encode())
+        assert outcome.code == 2
+        assert words in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "nothing to change is named"),
+        (["--secret", SECRET, "--no-secret"], "--secret and --no-secret were both given"),
+        (["--filter", "x", "--no-filter"], "--filter and --no-filter were both given"),
+        (["--event", DELETED, "--add-event", DELETED], "--event and --add-event or --remove-event"),
+        (["--remove-event", DELETED], "x is not subscribed to com.qlik.v1.app.deleted"),
+        (["--remove-event", CREATED], "eventTypes: is empty"),
+        (["--remove-header", "X-Q"], "there is no /headers/X-Q"),
+        (["--filter", "id eq"], "filter: a value in double quotes is expected, not the end at position 6"),
+        (["--owner", "u", "--level", "group"], "level: "),
+    ],
+)
+def test_what_is_refused(cli: Cli, made: dict[str, Any], options: list[str], words: str) -> None:
+    outcome = cli.run("update", "x", *options)
+    assert outcome.code == 2
+    assert words in outcome.error
+    assert cli.ok("get", "x", "-o", "json").json == made
+
+
+def test_conversion_to_cloud_events_cannot_be_turned_off_again(cli: Cli, made: dict[str, Any]) -> None:
+    update(cli, "--cloud-events")
+    outcome = cli.run("update", "x", "-f", "-", stdin=b'{"enableCloudEventDelivery": false}')
+    assert outcome.code == 4
+    assert "cannot be turned off again" in outcome.error
+
+
+def test_new_types_and_urls_are_warned_of_and_old_ones_not(cli: Cli) -> None:
+    cli.run("create", "x", "--url", "http://127.0.0.1/", "--event", "un.known")
+    assert cli.ok("update", "x", "--description", "d", "-q").err == ""
+    outcome = cli.ok("update", "x", "--url", "http://localhost:1/", "--add-event", "un.known2", "-q")
+    assert "un.known2 is not in the catalogue" in outcome.err
+    assert "un.known is" not in outcome.err
+    assert "--allow-network loopback" in outcome.err

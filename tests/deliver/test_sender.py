@@ -1,0 +1,223 @@
+"""Sending: what a network or a receiver does wrong becomes a failure of some kind, and never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.sender import KEPT_LIMIT, READ_LIMIT, Sender, _classified
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.delivery import Exchange, Failure, Reply, judge, reason
+
+Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+HEADERS = {"Content-Type": "application/json", "X-Key": "hidden"}
+SHOWN = {"Content-Type": "application/json", "X-Key": "**OMITTED**"}
+
+
+def exchange(
+    serving: Serving, *, total: float = 5.0, allowed: tuple[str, ...] = ("loopback",), host: str = "127.0.0.1"
+) -> Exchange:
+    """Send one request to a server that does as `serving` says."""
+
+    async def run() -> Exchange:
+        server = await asyncio.start_server(serving, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        sender = Sender(AddressPolicy(allowed), total)
+        try:
+            request = PreparedRequest(f"http://{host}:{port}/hook", HEADERS, SHOWN, b'{"a": 1}')
+            return await asyncio.wait_for(sender.send(request), 15)
+        finally:
+            await sender.close()
+            server.close()
+
+    return asyncio.run(run())
+
+
+def answering(answer: bytes, *, pause: float = 0.0) -> Serving:
+    """Reads a request and writes bytes, the connection closed after them."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'{"a": 1}')
+        await asyncio.sleep(pause)
+        writer.write(answer)
+        try:
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        except ConnectionError:
+            pass
+
+    return serve
+
+
+def reply(answer: bytes) -> Reply:
+    result = exchange(answering(answer)).result
+    assert isinstance(result, Reply), result
+    return result
+
+
+def failure(serving: Serving, **settings: float) -> Failure:
+    result = exchange(serving, **settings).result  # type: ignore[arg-type]
+    assert isinstance(result, Failure), result
+    return result
+
+
+def test_an_exchange_has_the_shown_headers_and_its_times() -> None:
+    got = exchange(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", pause=0.05))
+    assert got.headers == SHOWN
+    assert got.body == b'{"a": 1}'
+    assert got.first_byte is not None
+    assert 50 <= got.first_byte <= got.duration < 5000
+    assert got.result == Reply(200, [("Content-Length", "2")], b"ok")
+
+
+def test_the_request_has_no_headers_but_those_given_and_what_http_needs() -> None:
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    exchange(serve)
+    lines = seen[0].decode().split("\r\n")
+    assert lines[0] == "POST /hook HTTP/1.1"
+    names = {line.partition(":")[0].lower() for line in lines[1:] if line}
+    assert names - {"user-agent"} == {"host", "content-type", "x-key", "content-length"}
+
+
+def test_of_a_long_body_the_start_is_kept() -> None:
+    body = bytes(range(256)) * 300
+    got = reply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert got.body == body[:KEPT_LIMIT]
+    assert got.truncated
+    whole = reply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (KEPT_LIMIT, body[:KEPT_LIMIT]))
+    assert whole == Reply(200, [("Content-Length", str(KEPT_LIMIT))], body[:KEPT_LIMIT], truncated=False)
+
+
+def test_an_endless_body_is_left_soon() -> None:
+    sent = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b'{"a": 1}')
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while sent < 100 * READ_LIMIT:
+                writer.write(b"x" * 4096)
+                sent += 4096
+                await writer.drain()
+        except ConnectionError:
+            pass
+
+    got = exchange(serve)
+    assert isinstance(got.result, Reply)
+    assert (got.result.status, got.result.truncated) == (200, True)
+    assert sent < 100 * READ_LIMIT
+
+
+def test_a_body_that_comes_too_slowly_changes_nothing_of_the_status() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'{"a": 1}')
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await asyncio.sleep(10)
+
+    got = exchange(serve, total=0.3)
+    assert got.result == Reply(200, [("Content-Length", "9")], b"half", truncated=True)
+    assert got.duration < 5000
+
+
+def test_a_compressed_body_is_kept_as_it_came() -> None:
+    got = reply(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope")
+    assert got.body == b"nope"
+
+
+def test_no_answer_in_time() -> None:
+    got = failure(answering(b"HTTP/1.1 200 OK\r\n\r\n", pause=5), total=0.2)
+    assert got == Failure("timeout", "no answer within 0.2 s")
+
+
+def test_half_an_answer_in_time() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Half")
+        await asyncio.sleep(5)
+
+    assert failure(serve, total=0.2).kind == "timeout"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 \xff\xfe\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"],
+)
+def test_an_answer_that_is_no_http(answer: bytes) -> None:
+    assert failure(answering(answer)).kind == "protocol"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_that_is_not_allowed(host: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise AssertionError("connected to")
+
+    got = exchange(serve, allowed=(), host=host).result
+    assert isinstance(got, Failure)
+    assert got.kind == "address refused"
+    assert "--allow-network loopback" in got.reason
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    assert (
+        reply(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").status
+        == 201
+    )
+
+
+@given(
+    start=st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 ", b"HTTP/1.1 503 x\r\nRetry-After: "]),
+    middle=st.binary(max_size=60),
+    end=st.sampled_from([b"", b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\nabc"]),
+)
+def test_whatever_comes_can_be_judged_and_recorded(start: bytes, middle: bytes, end: bytes) -> None:
+    got = exchange(answering(start + middle + end), total=1.0)
+    judge(got.result, 1, 1_795_536_000_000, 0.5)
+    msgspec.json.encode(reason(got.result))
+    if isinstance(got.result, Reply):
+        msgspec.json.encode(got.result.headers)
+    else:
+        assert "\n" not in reason(got.result)
+
+
+KEY = aiohttp.client_reqrep.ConnectionKey("h", 443, True, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(-2, "Name not known")), "dns", "name not known"),
+        (aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNREFUSED, "")), "connect", "connection refused"),
+        (aiohttp.ClientConnectorError(KEY, OSError(errno.EHOSTUNREACH, "")), "connect", "no route to host"),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "bad handshake")), "tls", "bad handshake"),
+        (aiohttp.ClientConnectorCertificateError(KEY, ValueError("expired")), "tls", "expired"),
+        (aiohttp.ConnectionTimeoutError(), "connect", "no connection within 5 s"),
+        (aiohttp.SocketTimeoutError(), "timeout", ""),
+        (TimeoutError(), "timeout", ""),
+        (aiohttp.ServerDisconnectedError(), "protocol", "closed before an answer"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "connect", "reset"),
+        (aiohttp.InvalidURL("http://"), "invalid", ""),
+        (UnicodeEncodeError("idna", "x", 0, 1, "label too long"), "invalid", "label too long"),
+        (aiohttp.ClientPayloadError("cut off"), "protocol", "cut off"),
+    ],
+)
+def test_kinds_of_failure(error: Exception, kind: str, words: str) -> None:
+    found, text = _classified(error)
+    assert found == kind
+    assert words in text

@@ -1,0 +1,278 @@
+"""The queue and the history against a model of them that fits on a page: whatever is done, in whatever order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from qwebhook.model.delivery import DISABLE_AFTER, DISABLE_FAILURES
+from qwebhook.model.errors import Unavailable
+from qwebhook.model.patch import replacements
+from qwebhook.model.timestamps import to_rfc3339
+from qwebhook.store.contract import Claim, DeliveryQuery, Recording
+from tests.builders import APP_CREATED, APP_DELETED, USER, event, webhook_draft
+from tests.store.conftest import DATABASE_DRIVERS, Driver
+from tests.store.recordings import DAY, HOUR, NOW, SECOND, dead, delivered, gone, retry
+
+RETENTION = 7 * DAY
+KEYS_KEPT = 100 * DAY
+TYPES = (APP_CREATED, APP_DELETED)
+EVENT_IDS = tuple("abcdefgh")
+ENDS = ("delivered", "retry", "dead", "gone")
+
+
+class Hook(msgspec.Struct):
+    """A webhook, as far as the queue is concerned. failing: since when, and how often, nothing has succeeded."""
+
+    id: str
+    row: int
+    types: tuple[str, ...]
+    enabled: bool
+    failing: tuple[int, int] | None = None
+
+
+class Entry(msgspec.Struct):
+    """A delivery: waiting while `due` is a time, on record once an attempt was recorded."""
+
+    hook: Hook
+    body: bytes
+    triggered: int
+    due: int | None
+    attempts: int = 0
+    state: str = ""
+
+
+class Queue(RuleBasedStateMachine):
+    driver: type[Any]
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.mkdtemp()
+        self.store_driver: Driver = self.driver(Path(self.folder))
+        self.store = self.store_driver.make()
+        self.journal = self.store_driver.journal()
+        self.now = NOW
+        self.hooks: list[Hook] = []
+        self.entries: dict[int, Entry] = {}  # by sequence
+        self.keys: dict[str, tuple[str, int]] = {}  # event's id: the id it was given, and when
+        self.held: dict[int, Claim] = {}  # by sequence
+
+    def teardown(self) -> None:
+        self.store_driver.close()  # type: ignore[attr-defined]
+        shutil.rmtree(self.folder)
+
+    # What people do
+
+    @precondition(lambda self: len(self.hooks) < 3)
+    @rule(types=st.sampled_from([(APP_CREATED,), (APP_DELETED,), TYPES]), enabled=st.booleans())
+    def create(self, types: tuple[str, ...], enabled: bool) -> None:
+        made = self.store.create_webhook(webhook_draft(event_types=list(types), enabled=enabled), USER)
+        self.hooks.append(Hook(made.id, self.store.endpoint(made.id).row, types, enabled))
+
+    @precondition(lambda self: self.hooks)
+    @rule(pick=st.integers(0), enabled=st.booleans())
+    def toggle(self, pick: int, enabled: bool) -> None:
+        hook = self.hooks[pick % len(self.hooks)]
+        self.store.patch_webhook(hook.id, replacements({"enabled": enabled}), USER)
+        if enabled and not hook.enabled:
+            hook.failing = None
+        hook.enabled = enabled
+
+    @precondition(lambda self: self.hooks)
+    @rule(pick=st.integers(0), whole=st.booleans())
+    def delete_or_discard(self, pick: int, whole: bool) -> None:
+        hook = self.hooks[pick % len(self.hooks)]
+        waiting = [entry for entry in self.entries.values() if entry.hook is hook and entry.due is not None]
+        if whole:
+            self.store.delete_webhook(hook.id)
+            self.hooks.remove(hook)
+        else:
+            assert self.store.discard_pending(hook.id) == len(waiting)
+        for entry in waiting:
+            entry.due = None
+            entry.state = "cancelled" if entry.attempts else ""
+
+    # What the engine does
+
+    @rule(
+        ids=st.lists(st.sampled_from(EVENT_IDS), min_size=1, max_size=4),
+        kind=st.sampled_from(TYPES),
+        picks=st.lists(st.tuples(st.integers(0), st.sampled_from(ENDS)), max_size=3),
+    )
+    def write(self, ids: list[str], kind: str, picks: list[tuple[int, str]]) -> None:
+        recordings = self.ends_of(picks)
+        written = self.journal.write([event(id=one, type=kind) for one in ids], recordings, self.now)
+        for one, accepted in zip(ids, written.accepted, strict=True):
+            if one in self.keys:
+                assert accepted.duplicate
+                assert accepted.id == self.keys[one][0]
+                assert accepted.claims == []
+                continue
+            assert not accepted.duplicate
+            self.keys[one] = (accepted.id, self.now)
+            wanting = [hook for hook in self.hooks if hook.enabled and kind in hook.types]
+            assert [claim.webhook for claim in accepted.claims] == [hook.row for hook in wanting]
+            for hook, claim in zip(wanting, accepted.claims, strict=True):
+                assert claim.sequence not in self.entries
+                self.entries[claim.sequence] = Entry(hook, claim.body, self.now, self.now)
+        disabled = self.recorded(recordings)
+        assert [webhook.id for webhook in written.disabled] == [hook.id for hook in disabled]
+
+    @rule(picks=st.lists(st.tuples(st.integers(0), st.sampled_from(ENDS)), min_size=1, max_size=6))
+    def record(self, picks: list[tuple[int, str]]) -> None:
+        recordings = self.ends_of(picks)
+        written = self.journal.write([], recordings, self.now)
+        assert [webhook.id for webhook in written.disabled] == [hook.id for hook in self.recorded(recordings)]
+
+    @rule(what=st.sampled_from(["events", "attempts"]), picks=st.lists(st.tuples(st.integers(0), st.just("gone"))))
+    def fail_to_write(self, what: Any, picks: list[tuple[int, str]]) -> None:
+        before = dict(self.held)
+        recordings = self.ends_of(picks)
+        self.held = before
+        if what == "attempts" and not recordings:
+            return
+        with self.store_driver.refusing(what), pytest.raises(Unavailable):
+            self.journal.write([event(id="never")], recordings, self.now)
+
+    def ends_of(self, picks: list[tuple[int, str]]) -> list[Recording]:
+        """The recordings of some of what is held, which is not held any longer."""
+        recordings = []
+        for pick, end in picks:
+            if not self.held:
+                break
+            claim = self.held.pop(sorted(self.held)[pick % len(self.held)])
+            if end == "retry" and claim.attempt < 10:
+                recordings.append(retry(claim, self.now + 5 * SECOND))
+            else:
+                makers = {"delivered": delivered, "gone": gone, "retry": dead, "dead": dead}
+                recordings.append(makers[end](claim))
+        return recordings
+
+    def recorded(self, recordings: list[Recording]) -> list[Hook]:
+        """Do in the model what the recordings do; the webhooks that they disable."""
+        disabled = []
+        for recording in recordings:
+            kind = type(recording.outcome).__name__
+            entry = self.entries[recording.claim.sequence]
+            hook, waiting = entry.hook, entry.due is not None
+            entry.attempts += 1
+            entry.due = None
+            if kind == "Delivered":
+                entry.state = "delivered"
+                hook.failing = None
+                continue
+            entry.state = {"Dead": "dead", "Gone": "gone", "RetryAt": "retrying" if waiting else "cancelled"}[kind]
+            if kind == "RetryAt" and waiting:
+                entry.due = self.now + 5 * SECOND
+            if hook.enabled and hook in self.hooks:
+                since, failures = hook.failing or (self.now, 0)
+                hook.failing = (since, failures + 1)
+                too_long = failures + 1 >= DISABLE_FAILURES and self.now - since >= DISABLE_AFTER
+                if kind == "Gone" or too_long:
+                    hook.enabled = False
+                    disabled.append(hook)
+        return disabled
+
+    @precondition(lambda self: self.hooks)
+    @rule(pick=st.integers(0), limit=st.integers(1, 4))
+    def claim(self, pick: int, limit: int) -> None:
+        hook = self.hooks[pick % len(self.hooks)]
+        claims = self.journal.claim(hook.row, self.now, limit, set(self.held))
+        assert [claim.sequence for claim in claims] == self.due(hook)[:limit]
+        for claim in claims:
+            entry = self.entries[claim.sequence]
+            assert (claim.attempt, claim.due, claim.body) == (entry.attempts + 1, entry.due, entry.body)
+            assert claim.triggered_at == entry.triggered
+            self.held[claim.sequence] = claim
+
+    def due(self, hook: Hook) -> list[int]:
+        """What a claim for the webhook may give now, in order."""
+        waiting = [
+            (entry.due, sequence)
+            for sequence, entry in self.entries.items()
+            if entry.hook is hook and entry.due is not None and entry.due <= self.now and sequence not in self.held
+        ]
+        return [sequence for _, sequence in sorted(waiting)]
+
+    @rule()
+    def crash(self) -> None:
+        self.journal.close()
+        self.journal = self.store_driver.journal()
+        self.held.clear()
+
+    @rule(steps=st.sampled_from([SECOND, 10 * SECOND, HOUR, 2 * DAY, 6 * DAY, 60 * DAY]))
+    def wait(self, steps: int) -> None:
+        self.now += steps
+
+    @rule(limit=st.sampled_from([2, 1000]))
+    def sweep(self, limit: int) -> None:
+        # A step that takes nothing may only have passed what has to stay: a few more get round.
+        rows = len(self.entries) + len(self.keys)
+        for _ in range(3 + 2 * rows // limit):
+            self.journal.sweep(self.now - RETENTION, limit)
+        old = self.now - RETENTION
+        self.entries = {
+            sequence: entry
+            for sequence, entry in self.entries.items()
+            if entry.due is not None or entry.triggered >= old or (sequence in self.held and not entry.attempts)
+        }
+        # Of what was cancelled in flight nothing is left; its attempt would be that of a delivery without a record.
+        for sequence in [sequence for sequence in self.held if sequence not in self.entries]:
+            del self.held[sequence]
+        self.keys = {one: key for one, key in self.keys.items() if key[1] >= old - KEYS_KEPT}
+
+    # What must hold after every step
+
+    @invariant()
+    def the_queue_is_as_expected(self) -> None:
+        waiting = [entry for entry in self.entries.values() if entry.due is not None]
+        oldest = min((entry.triggered for entry in waiting), default=None)
+        assert self.journal.pending() == (len(waiting), oldest)
+        for hook in self.hooks:
+            dues = [
+                entry.due
+                for sequence, entry in self.entries.items()
+                if entry.hook is hook and entry.due is not None and sequence not in self.held
+            ]
+            assert self.journal.next_due(hook.row, set(self.held)) == min(dues, default=None)
+
+    @invariant()
+    def the_history_is_as_expected(self) -> None:
+        expected = [
+            (entry.hook.id, entry.state, entry.attempts, to_rfc3339(entry.triggered))
+            for _, entry in sorted(self.entries.items())
+            if entry.attempts and entry.hook in self.hooks
+        ]
+        found = self.store.list_deliveries(DeliveryQuery(sort="triggeredAt", limit=100)).items
+        shown = [(one.webhook_id, one.qwebhook.state, one.qwebhook.attempts, one.triggered_at) for one in found]
+        assert shown == expected[:100]
+        for one in found:
+            assert (one.qwebhook.next_attempt_at is not None) == (one.qwebhook.state == "retrying")
+            assert (one.status == "success") == (one.qwebhook.state == "delivered")
+
+    @invariant()
+    def the_webhooks_are_as_expected(self) -> None:
+        for hook in self.hooks:
+            assert self.store.get_webhook(hook.id).enabled is hook.enabled
+
+
+@pytest.mark.parametrize("driver", DATABASE_DRIVERS)
+def test_the_journal_does_what_its_model_does(driver: type[Any]) -> None:
+    machine = type("Machine", (Queue,), {"driver": driver})
+    examples = 60 if settings().max_examples <= 60 else 1000
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=40))
