@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from typer import Exit
 from typer.core import TyperOption
-from typer.exceptions import Exit
 
 from qwebhook.cli.commandline import GLOBAL_PANEL, Command, Group
 from qwebhook.cli.session import PROGRAM, Session, session_of

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from typer.exceptions import Abort, Exit, TyperException
+from typer import Abort, Exit
+from typer._click.exceptions import ClickException
 
 from qwebhook.cli.application import build
 from qwebhook.cli.exit_codes import ExitCode
@@ -59,7 +60,7 @@ def _run(arguments: list[str], session: Session) -> int:
         _show_traceback(session, arguments)
         session.error(str(error))
         return error.exit_code
-    except TyperException as error:
+    except ClickException as error:
         return _usage_error(error, session)
     except Exit as end:
         return end.exit_code
@@ -92,7 +93,7 @@ def _finish(result: Any, session: Session) -> int:
     return render(result, session)
 
 
-def _usage_error(error: TyperException, session: Session) -> int:
+def _usage_error(error: ClickException, session: Session) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message().strip()
     if type(error).__name__ == "NoArgsIsHelpError":

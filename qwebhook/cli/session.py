@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
+from qwebhook.cli.printable import printable
 from qwebhook.cli.settings import SYSTEM_CONFIG, TOKEN_VARIABLE, Settings, StoreChoice
 from qwebhook.model.errors import InvalidInput, StoreMissing, StoreReadOnly
 
@@ -58,9 +59,10 @@ class Session:
         user: str | None = None,
         system_config: Path | None = None if sys.platform == "win32" else SYSTEM_CONFIG,
     ) -> None:
-        self.stdin = stdin if stdin is not None else sys.stdin
-        self.stdout = stdout if stdout is not None else sys.stdout
-        self.stderr = stderr if stderr is not None else sys.stderr
+        # Python's own are None where whoever started it closed them (`>&-`).
+        self.stdin = stdin or sys.stdin or _closed("r")
+        self.stdout = stdout or sys.stdout or _closed("w")
+        self.stderr = stderr or sys.stderr or _closed("w")
         self.environ = os.environ if environ is None else environ
         self.clock = clock
         self.random = random
@@ -157,8 +159,7 @@ class Session:
 
     def _say(self, message: str) -> None:
         # One line, whatever a file name or a server put into the message.
-        line = " ".join(message.split("\n"))
-        self.stderr.write(f"{PROGRAM}: {line}\n")
+        self.stderr.write(f"{PROGRAM}: {printable(message)}\n")
         self.stderr.flush()
 
     # The store
@@ -228,9 +229,14 @@ def session_of(context: Context) -> Session:
     return session
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
+def _closed(mode: str) -> TextIO:
+    """A stream that gives nothing and keeps nothing."""
+    return cast("TextIO", Path(os.devnull).open(mode, encoding="utf-8"))
+
+
+def _is_terminal(stream: TextIO) -> bool:
     try:
-        return stream is not None and stream.isatty()
+        return stream.isatty()
     except ValueError:  # closed
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from qwebhook.cli.printable import printable
 from qwebhook.cli.results import Column, View
 from qwebhook.cli.session import Session
 
@@ -57,13 +58,6 @@ def write_blocks(blocks: Sequence[tuple[str, str]], session: Session) -> None:
         session.stdout.write(f"\n{before}{title}{after}\n")
         for line in text.rstrip("\n").split("\n"):
             session.stdout.write(f"{GAP}{printable(line)}".rstrip() + "\n")
-
-
-def printable(text: str) -> str:
-    """The text with its control and other unprintable characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 
 def _text(value: object) -> str:

@@ -125,7 +125,11 @@ class Sender:
         size = 0
         complete = False
         try:
-            while size < READ_LIMIT:
+            if response.content.is_eof():
+                # Nearly always: the whole answer came in one packet.
+                part = response.content.read_nowait(READ_LIMIT)
+                kept, size, complete = bytearray(part[:KEPT_LIMIT]), len(part), response.content.at_eof()
+            while not complete and size < READ_LIMIT:
                 part = await response.content.read(READ_LIMIT - size)
                 if not part:
                     complete = True
@@ -201,6 +205,8 @@ def _refusal(error: BaseException) -> str:
 def _words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message or str(error)
+    if isinstance(error, ssl.SSLError):  # its errno is one of OpenSSL's
+        return (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
     if isinstance(error, socket.gaierror):
         return str(error.strerror).lower()
     if isinstance(error, OSError) and error.errno and error.errno > 0:

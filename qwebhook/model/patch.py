@@ -125,6 +125,8 @@ def _apply_one(
     removing = operation.op == "remove"
     if removing == (operation.value is not UNSET):
         raise InvalidPatch("'remove' takes no value" if removing else f"{operation.op!r} needs a value")
+    # null is how a webhook that was read shows a field that it does not have.
+    removing = removing or (operation.value is None and not rest and field in _REMOVED)
     if not rest:
         changed[field] = _removed(field) if removing else _converted(field, _FIELD_TYPES[field], operation.value)
         return

@@ -33,7 +33,9 @@ def standard_key(secret: str) -> bytes:
     """
     if secret.startswith(PREFIX):
         try:
-            decoded = b64decode(secret[len(PREFIX) :], validate=True)
+            encoded = secret[len(PREFIX) :]
+            # Padding at the end may be missing, as other implementations allow.
+            decoded = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
         except (binascii.Error, ValueError):
             return secret.encode()
         if 24 <= len(decoded) <= 64:

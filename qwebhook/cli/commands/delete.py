@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.exit_codes import ExitCode
+from qwebhook.cli.printable import printable
 from qwebhook.cli.results import Listing
 from qwebhook.cli.selection import AllOption, Outcomes, WebhookArguments, filtered, selected_webhooks
 from qwebhook.cli.session import session_of
@@ -63,8 +64,6 @@ def _deleted(store: Administration, webhook: Webhook) -> Webhook:
 
 
 def _question(webhooks: list[Webhook]) -> str:
-    from qwebhook.cli.tables import printable
-
     names = ", ".join(printable(webhook.name) for webhook in webhooks[:_SHOWN])
     if len(webhooks) == 1:
         return f"Delete the webhook {names}?"

@@ -29,12 +29,13 @@ def list_webhooks(
     sort: Annotated[
         str | None,
         typer.Option(
+            "--sort",
             metavar="FIELD",
             help="name, url, createdAt or updatedAt; -FIELD for the reverse.",
             show_default="-createdAt",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to show.")] = DEFAULT_LIMIT,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many to show.")] = DEFAULT_LIMIT,
     everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
 ) -> Listing:
     """List webhooks.

@@ -25,6 +25,7 @@ from qwebhook.store.vault import Vault, check_key, fingerprint, make_key, read_k
 
 APPLICATION_ID = 0x71776862  # "qwhb", in the file's header
 BUSY_SECONDS = 5.0
+NEEDED_SQLITE = (3, 38)  # the operator ->>
 # Pages of 4 KiB. Larger than SQLite's 1,000, so that a busy server folds the log back a few times a minute.
 CHECKPOINT_PAGES = 4000
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -84,6 +85,11 @@ class Connection:
 
         Raises StoreMissing, StoreTooNew, StoreDamaged, StoreKeyProblem and the other kinds of Unavailable.
         """
+        if sqlite3.sqlite_version_info < NEEDED_SQLITE:
+            needed = ".".join(map(str, NEEDED_SQLITE))
+            raise Unavailable(
+                f"this Python's SQLite is {sqlite3.sqlite_version}, and {needed} is needed", "use a newer Python"
+            )
         scripts = sorted(migrations.glob("[0-9]*.sql"))
         if not _exists(path):
             if not create:

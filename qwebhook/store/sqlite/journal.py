@@ -87,7 +87,8 @@ class SqliteJournal:
         if not events:
             return []
         now, number = self._now, self._connection.number
-        keys = [_key_text(event.key) for event in events]
+        raw_keys = [event.key for event in events]
+        keys = [b2a_base64(key, newline=False).decode() for key in raw_keys]
         first = self._next_event
         rows = [(first + offset, key, now) for offset, key in enumerate(keys)]
         inserted = self._execute_batch("insert_keys", rows)
@@ -98,7 +99,7 @@ class SqliteJournal:
         accepted: list[Accepted] = []
         stored: list[tuple[int, str, str, int, str]] = []
         claims: list[Claim] = []
-        for (row, key, _), event in zip(rows, events, strict=True):
+        for (row, key, _), raw_key, event in zip(rows, raw_keys, events, strict=True):
             original, at = known.get(key, (row, now))
             if original != row:
                 accepted.append(Accepted(row_id("event", at, number, original), True, []))
@@ -108,7 +109,7 @@ class SqliteJournal:
             for endpoint in self._index.matching(event):
                 sequence = self._next_delivery
                 self._next_delivery += 1
-                made.append(Claim(endpoint.row, now, sequence, 1, row, event.type, event.key, event.body, now))
+                made.append(Claim(endpoint.row, now, sequence, 1, row, event.type, raw_key, event.body, now))
             claims += made
             accepted.append(Accepted(row_id("event", now, number, row), False, made))
         self._execute_batch("insert_events", stored)
@@ -297,10 +298,6 @@ class SqliteJournal:
 
 
 _FINAL_STATES: dict[type[Any], str] = {Dead: "dead", Gone: "gone"}
-
-
-def _key_text(key: bytes) -> str:
-    return b2a_base64(key, newline=False).decode()
 
 
 def _attempt_row(recording: Recording, state: str) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -36,7 +37,7 @@ class ServerLock:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreReadOnly(f"the lock {path} cannot be made: {error.strerror}") from None
-        if not _try_lock(self._descriptor):
+        if not _lock_patiently(self._descriptor):
             holder = _read(self._descriptor)
             os.close(self._descriptor)
             raise StoreBusy(
@@ -66,6 +67,15 @@ def holder_of(store: Path) -> Holder | None:
         return None if _try_lock(descriptor) else _read(descriptor) or Holder(0)
     finally:
         os.close(descriptor)
+
+
+def _lock_patiently(descriptor: int) -> bool:
+    """Take the lock; whoever asks who serves holds it for a moment, too, and is waited for."""
+    for _ in range(10):
+        if _try_lock(descriptor):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _read(descriptor: int) -> Holder | None:
