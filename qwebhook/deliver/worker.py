@@ -213,11 +213,12 @@ class Worker:
             lane.learn(exchange.result, outcome, now)
             why = reason(exchange.result)
             # The slot is kept until the attempt is on disk: what a crash sends again was in flight.
-            await asyncio.shield(self._writer.record(Recording(claim, exchange, outcome, why)))
+            await self._writer.record(Recording(claim, exchange, outcome, why))
             self._observer.attempted(endpoint, claim, exchange, outcome, why)
         except Unavailable:
             # It cannot be written down, and the log says why; held, it is not sent again while this server lives.
             self._take_turn(lane)
+            self._loop.call_soon(self._pump)
             return
         finally:
             lane.in_flight -= 1

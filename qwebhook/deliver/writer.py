@@ -139,7 +139,7 @@ class Writer:
         if error is None:
             self._written(work.result())
             self._settle(batch, work.result().accepted)
-        elif isinstance(error, QwebhookError):
+        elif isinstance(error, Unavailable):
             # The store is in trouble: events are refused, attempts kept until they can be written.
             self._failed(error)
             self._refuse(batch.events, error)

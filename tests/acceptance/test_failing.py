@@ -195,7 +195,11 @@ def test_a_host_that_does_not_resolve(server: Server) -> None:
 
 
 def test_plain_http_where_tls_is_wanted(server: Server, receiver: Receiver) -> None:
-    assert attempt(server, receiver.url().replace("http://", "https://")).reason.startswith("tls: ")
+    ended = attempt(server, receiver.url().replace("http://", "https://"))
+    kind, _, words = ended.reason.partition(": ")
+    assert kind == "tls"
+    # OpenSSL's words differ from version to version; they are not those of the system's error of the same number.
+    assert "not permitted" not in words
 
 
 def test_a_self_signed_certificate(server: Server, self_signed: int) -> None:

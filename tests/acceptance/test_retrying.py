@@ -70,7 +70,7 @@ def test_a_retry_does_not_hold_back_later_events(server: Server, receiver: Recei
 
 
 def test_strict_ordering_holds_later_events_behind_a_retry(server: Server, receiver: Receiver) -> None:
-    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}), Answer())
+    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}, delay=0.5), Answer())
     server.create_webhook(url=receiver.url(), qwebhook=Settings(ordering="strict"))
     server.create_webhook(name="other", url=receiver.url("/other"))
     publish(server, *"1234")

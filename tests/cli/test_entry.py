@@ -184,3 +184,25 @@ def test_version_in_all_its_ways(cli: Cli) -> None:
     for arguments in (["version"], ["--version"], ["version", "-q"], ["-o", "table", "version"]):
         assert cli.ok(*arguments).out == f"qwebhook {__version__}\n"
     assert list(cli.ok("version", "-o", "json").json) == ["version", "python", "platform"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(cli: Cli, closed: str) -> None:
+    cli.create("one")
+    for arguments in ("list", "list -o json", "list --name none", "publish"):
+        done = subprocess.run(
+            ["sh", "-c", f'"{sys.executable}" -m qwebhook {arguments} {closed}'],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd=ROOT,
+            env=process_environ(cli.environ),
+            timeout=60,
+        )
+        assert (done.returncode, b"unexpected" in done.stderr) == (0, False), done
+
+
+def test_what_a_message_quotes_cannot_steer_the_terminal(cli: Cli) -> None:
+    cli.create("one")
+    outcome = cli.run("publish", "/no\x1b[2J\nwhere")
+    assert outcome.error == "FILE: /no\\x1b[2J\\nwhere cannot be read: No such file or directory"

@@ -10,7 +10,8 @@ import time
 import pytest
 import yaml
 
-from qwebhook.cli.tables import printable, relative_time
+from qwebhook.cli.printable import printable
+from qwebhook.cli.tables import relative_time
 from tests.cli.world import NOW, Cli
 
 WEBHOOK_KEYS = [

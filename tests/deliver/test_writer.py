@@ -12,7 +12,7 @@ import pytest
 from qwebhook.deliver import writer as writer_module
 from qwebhook.deliver.writer import BATCH_LIMIT, WAITING_LIMIT, Overloaded, Writer
 from qwebhook.model.delivery import Delivered, Exchange, Reply
-from qwebhook.model.errors import QwebhookError, StoreBusy, StoreFull, Unavailable
+from qwebhook.model.errors import InvalidInput, QwebhookError, StoreBusy, StoreFull, Unavailable
 from qwebhook.model.event import Event
 from qwebhook.store.contract import Accepted, Claim, Recording, Written
 from tests.builders import URL, event
@@ -187,7 +187,7 @@ def test_a_failing_store_refuses_events_and_keeps_recordings_until_it_works() ->
             await accepting
         assert not recorded.done()
         later = desk.writer.record(recording(2))
-        while desk.journal.failures < 4:
+        while desk.journal.failures < 4:  # noqa: ASYNC110 it is another thread that counts
             await asyncio.sleep(0.01)
         with pytest.raises(StoreFull):
             await desk.writer.accept(events("lost too"))
@@ -216,10 +216,11 @@ def test_refused_events_no_longer_count_as_waiting() -> None:
     with_desk(test)
 
 
-def test_one_thing_that_cannot_be_written_does_not_take_others_with_it() -> None:
+@pytest.mark.parametrize("error", [TypeError("cannot be encoded"), InvalidInput("not UTF-8")])
+def test_one_thing_that_cannot_be_written_does_not_take_others_with_it(error: Exception) -> None:
     def fault(events: Sequence[Event], recordings: Sequence[Recording]) -> Exception | None:
         poisonous = any(one.claim.sequence == 13 for one in recordings) or any(one.id == "bad" for one in events)
-        return TypeError("cannot be encoded") if poisonous else None
+        return error if poisonous else None
 
     async def test(desk: Desk) -> None:
         desk.journal.fault = fault

@@ -70,9 +70,7 @@ def test_it_lists_every_exit_code() -> None:
 
 def test_it_lists_every_variable() -> None:
     modules = (settings, vault)
-    known = {
-        value for module in modules for name, value in vars(module).items() if name.endswith("_VARIABLE")
-    }
+    known = {value for module in modules for name, value in vars(module).items() if name.endswith("_VARIABLE")}
     assert known | {"NO_COLOR"} == set(re.findall(r"(?m)^\| `([A-Z_]+)` \|", TEXT))
 
 
@@ -94,8 +92,7 @@ def test_its_configuration_can_be_read(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     headings = {
-        re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
-        for title in re.findall(r"(?m)^#+ (.+)$", text)
+        re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", text)
     }
     for target in re.findall(r"\]\(([^)]+)\)", text):
         if target.startswith("#"):

@@ -39,6 +39,7 @@ needs_a_shell = pytest.mark.skipif(
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 _PORT = re.compile(r"(?<=--port )\d+")
+_ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 _VARYING = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
@@ -203,9 +204,7 @@ class Reader:
 
     def real(self, text: str) -> str:
         """The text with the real ports."""
-        for documented, actual in self.ports.items():
-            text = text.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{actual}")
-        return text
+        return _ADDRESS.sub(lambda found: f"127.0.0.1:{self.ports.get(found[1], found[1])}", text)
 
     def _compare(self, shown: Block, ran: Block, printed: str, place: str) -> None:
         deadline = time.monotonic() + PATIENCE
