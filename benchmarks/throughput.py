@@ -1,8 +1,9 @@
 """Durable delivery, end to end, against a bare client loop.
 
-    python benchmarks/throughput.py [--events 6000] [--pairs 5]
+    python benchmarks/throughput.py [--events 6000] [--pairs 5] [--connections 128]
 
-One pair is two runs one after the other, with the same load generator (aiohttp, 64 connections) and the same sink:
+One pair is two runs one after the other, with the same load generator (aiohttp, as many connections, each waiting for
+its answer) and the same sink:
 
 - baseline: the generator posts every event straight to the sink;
 - qwebhook: the generator posts to `qwebhook serve`, whose eight webhooks (each event matches one) point to the sink.
@@ -30,7 +31,6 @@ from pathlib import Path
 import aiohttp
 import uvloop
 
-CONNECTIONS = 64
 WEBHOOKS = 8
 HERE = Path(__file__).parent
 
@@ -52,7 +52,7 @@ def event(number: int) -> bytes:
     ).encode()
 
 
-async def load(url: str, headers: dict[str, str], events: list[bytes], expected: int) -> float:
+async def load(url: str, headers: dict[str, str], events: list[bytes], expected: int, connections: int) -> float:
     """Post the events over the connections; the seconds it took."""
     left = iter(events)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -64,7 +64,7 @@ async def load(url: str, headers: dict[str, str], events: list[bytes], expected:
                     assert response.status == expected, (response.status, await response.text())
 
         start = time.perf_counter()
-        await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(connection() for _ in range(connections)))
         return time.perf_counter() - start
 
 
@@ -103,7 +103,7 @@ def serve(home: str) -> tuple[subprocess.Popen[str], str]:
     raise SystemExit("the server did not start")
 
 
-async def measure(events: int, pairs: int, sink: subprocess.Popen[str]) -> dict[str, list[float]]:
+async def measure(events: int, pairs: int, connections: int, sink: subprocess.Popen[str]) -> dict[str, list[float]]:
     figures: dict[str, list[float]] = {"baseline": [], "accepted": [], "delivered": [], "ratio": []}
     with tempfile.TemporaryDirectory() as home:
         target = f"http://127.0.0.1:{sink.stdout.readline().strip()}/"
@@ -121,9 +121,9 @@ async def measure(events: int, pairs: int, sink: subprocess.Popen[str]) -> dict[
             async with aiohttp.ClientSession() as session:
                 for pair in range(pairs + 1):  # the first warms both up
                     bodies = [event(done + number) for number in range(events)]
-                    bare = events / await load(target, headers, bodies, 200)
+                    bare = events / await load(target, headers, bodies, 200, connections)
                     start = time.perf_counter()
-                    accepted = events / await load(f"{url}/events", headers, bodies, 202)
+                    accepted = events / await load(f"{url}/events", headers, bodies, 202, connections)
                     done += events
                     await until_recorded(session, url, admin, done)
                     delivered = events / (time.perf_counter() - start)
@@ -140,17 +140,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Durable delivery against a bare client loop")
     parser.add_argument("--events", type=int, default=6000, help="events in each run")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=128, help="requests in flight")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with subprocess.Popen(
         [sys.executable, HERE / "sink.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as sink:
-        figures = uvloop.run(measure(options.events, options.pairs, sink))
+        figures = uvloop.run(measure(options.events, options.pairs, options.connections, sink))
     medians = {name: statistics.median(values) for name, values in figures.items()}
     if options.json:
         print(json.dumps({"python": platform.python_version(), "figures": figures, "medians": medians}))
         return
-    print(f"{options.pairs} pairs of {options.events} events, CPython {platform.python_version()}, medians:")
+    print(
+        f"{options.pairs} pairs of {options.events} events, {options.connections} in flight, "
+        f"CPython {platform.python_version()}, medians:"
+    )
     print(f"  bare client loop   {medians['baseline']:8.0f} requests/s")
     print(f"  qwebhook accepted  {medians['accepted']:8.0f} events/s (202 after fsync)")
     print(f"  qwebhook delivered {medians['delivered']:8.0f} events/s (signed, delivered, on record)")

@@ -48,6 +48,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
     count: int
     rate: float | None
     policy: AddressPolicy
+    silent: bool
 
     @classmethod
     def read(
@@ -64,6 +65,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         count: int,
         rate: float | None,
         allowed_networks: Sequence[str],
+        silent: bool,
     ) -> FiringOptions:
         """Raises InvalidInput."""
         if event is not None and not is_well_formed_type(event):
@@ -88,6 +90,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
             count=count,
             rate=rate,
             policy=AddressPolicy(session.allowed_networks(allowed_networks)),
+            silent=silent,
         )
 
     def event(self, endpoint: Endpoint) -> Event:
@@ -132,14 +135,15 @@ def targets(
             found.attempt(reference, functools.partial(store.find_webhook, reference))
         identifiers = list(dict.fromkeys(webhook.id for webhook in found.done))
     endpoints = [store.endpoint(identifier) for identifier in identifiers]
-    if not endpoints and not found.exit_code:
+    if not endpoints and not found.exit_code and not options.silent:
         session.note("there is no enabled webhook to fire at")
     if options.secret is not None:
         endpoints = [
             Endpoint(one.row, one.version, one.webhook, [options.secret], one.encrypted_headers) for one in endpoints
         ]
-    for endpoint in endpoints:
-        _tell_differences(session, endpoint, options)
+    if not options.silent:
+        for endpoint in endpoints:
+            _tell_differences(session, endpoint, options)
     return endpoints, found.exit_code
 
 
@@ -170,9 +174,7 @@ def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> D
     return Document(requests)
 
 
-def fire_all(
-    session: Session, endpoints: Sequence[Endpoint], options: FiringOptions, *, silent: bool, worst: int
-) -> Listing | int:
+def fire_all(session: Session, endpoints: Sequence[Endpoint], options: FiringOptions, worst: int) -> Listing | int:
     """Fire, and show a line for each webhook."""
 
     async def run() -> tuple[list[list[Shot]], float]:
@@ -194,7 +196,7 @@ def fire_all(
     shots, seconds = asyncio.run(run()) if endpoints else ([], 0.0)
     failed = [shot for volley in shots for shot in volley if not shot.ok]
     code = ExitCode.DELIVERY_FAILED if failed else ExitCode(worst)
-    if silent:
+    if options.silent:
         for name, reason in dict.fromkeys((shot.name, shot.reason) for shot in failed):
             session.error(f"test-fire {name}: {reason}")
         return code

@@ -178,6 +178,15 @@ class Session:
 
         return parse_location(self.store_choice().text)
 
+    def store_file(self) -> Path:
+        """The chosen store's file, whether it exists or not. Raises InvalidInput for a store that is no file."""
+        from qwebhook.store.location import file_of
+
+        path = file_of(self.location())
+        if not self.store_choice().explicit:
+            _make_folder(path.parent)
+        return path
+
     def open_store(self, *, create: bool = False) -> SqliteStore:
         """The chosen store, the same one each time; closed with the session.
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 from qwebhook.cli.results import Column, View
 from qwebhook.model.delivery import Delivery
 from qwebhook.model.webhook import Webhook
+
+if TYPE_CHECKING:
+    from qwebhook.store.contract import Administration
 
 WEBHOOKS = View(
     columns=[
@@ -39,6 +45,20 @@ DELIVERIES_OF_WEBHOOK = View(
     identifier=DELIVERIES.identifier,
     fields=DELIVERIES.fields,
 )
+
+
+def with_names(deliveries: View, store: Administration) -> View:
+    """The view with the names of the webhooks in place of their ids, each looked up once."""
+
+    @cache
+    def name(webhook_id: str) -> str:
+        return store.get_webhook(webhook_id).name
+
+    columns = [
+        column._replace(value=lambda delivery: name(delivery.webhook_id)) if column.title == "WEBHOOK" else column
+        for column in deliveries.columns
+    ]
+    return deliveries._replace(columns=columns)
 
 
 def _shortened(event_types: list[str]) -> str:

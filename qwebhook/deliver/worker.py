@@ -35,6 +35,8 @@ READY_BYTES = 64 << 20
 # How often to ask whether another process has committed: an idle server does nothing else.
 WATCH_SECONDS = 0.25
 LONGEST_SLEEP = 3600.0
+# Deliveries started in one turn of the event loop: between them, requests that came in are read and answered.
+STARTS_PER_TURN = 2
 
 
 class Observer(Protocol):
@@ -63,6 +65,7 @@ class Worker:
         self._fetches: set[asyncio.Task[None]] = set()
         self._ready_bytes = 0
         self._stopping = False
+        self._pumping = False
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -139,9 +142,17 @@ class Worker:
         """Start what may be started, one delivery a lane and turn; then see to what each lane waits for."""
         now = self._clock()
         turns = self._turns
+        started = 0
         while turns and not self._stopping:
             lane = turns.popleft()
             if lane.can_start(now):
+                if started == STARTS_PER_TURN:
+                    turns.appendleft(lane)
+                    if not self._pumping:
+                        self._pumping = True
+                        self._loop.call_soon(self._pump_on)
+                    return
+                started += 1
                 claim = lane.ready.popleft()
                 self._ready_bytes -= len(claim.body)
                 lane.in_flight += 1
@@ -155,6 +166,10 @@ class Worker:
                 self._fetch(lane)
             else:
                 self._set_timer(lane, now)
+
+    def _pump_on(self) -> None:
+        self._pumping = False
+        self._pump()
 
     def _set_timer(self, lane: Lane, now: int) -> None:
         """Wake the lane when its pause ends, or when its next delivery falls due."""

@@ -137,9 +137,13 @@ class Writer:
     def _done(self, work: asyncio.Future[Written], batch: _Batch) -> None:
         error = work.exception()
         if error is None:
-            self._written(work.result())
+            # Answers first, and the next transaction under way before deliveries are started: whoever waits for an
+            # answer then works while we send.
             self._settle(batch, work.result().accepted)
-        elif isinstance(error, Unavailable):
+            self._next()
+            self._written(work.result())
+            return
+        if isinstance(error, Unavailable):
             # The store is in trouble: events are refused, attempts kept until they can be written.
             self._failed(error)
             self._refuse(batch.events, error)

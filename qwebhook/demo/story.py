@@ -33,6 +33,7 @@ class Story:
 
     def __init__(self, say: Callable[[str], None], home: Path) -> None:
         self._say = say
+        self._home = home
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("QWEBHOOK_")},
             "HOME": str(home),
@@ -44,6 +45,9 @@ class Story:
     def tell(self) -> None:
         """Run everything. Raises QwebhookError if something does not go as it should."""
         with contextlib.ExitStack() as stack:
+            self._say("A store in a folder of its own, which is removed at the end:")
+            self._say('$ cd "$(mktemp -d)"')
+            self._export("QWEBHOOK_STORE", "demo.db")
             self._say("A secret, a receiver that checks signatures, and a webhook that points to it:")
             self._export(SECRET_VARIABLE, generated_secret(secrets.token_bytes(32)))
             receiver = stack.enter_context(self._process("python -m qwebhook.demo.receiver --port 0 &"))
@@ -89,7 +93,13 @@ class Story:
         output = b""
         for part in command.split(" | "):
             done = subprocess.run(
-                _argv(part), input=output, capture_output=True, env=self._environment, timeout=60, check=False
+                _argv(part),
+                input=output,
+                capture_output=True,
+                env=self._environment,
+                cwd=self._home,
+                timeout=60,
+                check=False,
             )
             if done.returncode:
                 raise QwebhookError(f"`{part}` ended with {done.returncode}: {done.stderr.decode().strip()}")
@@ -106,6 +116,7 @@ class Story:
         process = subprocess.Popen(
             _argv(command.removesuffix(" &")),
             env=self._environment,
+            cwd=self._home,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -13,7 +13,6 @@ Jitter moves each by up to a tenth either way, so that what failed together does
 from __future__ import annotations
 
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 ATTEMPTS = len(SCHEDULE) + 1
@@ -46,6 +45,9 @@ def parse_retry_after(value: str, now: float) -> float | None:
     value = value.strip()
     if value.isascii() and value.isdigit():
         return min(float(value), SPAN)
+    # Imported here, since every command would pay its 8 ms and hardly a receiver sends a date.
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):

@@ -13,9 +13,10 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,7 +29,7 @@ from qwebhook.deliver.writer import Writer
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt
 from qwebhook.model.endpoint import Endpoint
-from qwebhook.model.errors import QwebhookError, Unavailable
+from qwebhook.model.errors import InvalidInput, QwebhookError, Unavailable
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
@@ -72,10 +73,10 @@ def clock() -> int:
 
 def run(options: ServeOptions) -> int:
     """Serve until a signal comes; the exit code. Raises Unavailable if the store or the port cannot be had."""
-    if sys.platform == "win32":
+    try:
+        import uvloop
+    except ImportError:  # Windows, PyPy
         return asyncio.run(serve(options))
-    import uvloop
-
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(options))
 
@@ -83,19 +84,21 @@ def run(options: ServeOptions) -> int:
 async def serve(options: ServeOptions) -> int:
     """See `run`; needs an event loop."""
     policy = AddressPolicy(options.allowed_networks)
+    _check_tls(options)
     log = Log(form=options.log_format)
     with contextlib.ExitStack() as stack:
         stack.callback(log.flush)
         stack.enter_context(library_warnings(log))
         lock = ServerLock(options.store)
         stack.callback(lock.release)
+        # Before the store, so that a server that cannot listen leaves no new one behind.
+        listening = _listen(options.host, options.port)
+        stack.callback(listening.close)
         store = SqliteStore.open(options.store, create=True)
         stack.callback(store.close)
         journal, observed = store.open_journal(), store.open_journal()
         stack.callback(journal.close)
         stack.callback(observed.close)
-        listening = _listen(options.host, options.port)
-        stack.callback(listening.close)
         _raise_file_limit()
 
         metrics = Metrics()
@@ -122,7 +125,10 @@ async def serve(options: ServeOptions) -> int:
         with stopping.signals():
             sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
             serving = asyncio.create_task(server.serve([listening]), name="qwebhook-http")
-            await server.listening.wait()
+            await _first(server.listening.wait(), stopping.begun.wait(), serving)
+            if serving.done():
+                serving.result()
+                raise Unavailable("the HTTP server ended before it listened")
             _tune_collector()
             lock.describe(url)
             log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
@@ -231,6 +237,26 @@ class _Stopping:
         self.signal = number
         self._server.should_exit = True
         self.begun.set()
+
+
+async def _first(*waited: Awaitable[object]) -> None:
+    """Wait for whichever comes first."""
+    tasks = [asyncio.ensure_future(one) for one in waited]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks[:-1]:
+        task.cancel()
+
+
+def _check_tls(options: ServeOptions) -> None:
+    if options.tls_certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certificate, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidInput(
+            f"the certificate {options.tls_certificate} and key {options.tls_key} cannot be used: {error}",
+            "give a PEM certificate chain and its own key without a password",
+        ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from qwebhook.model.delivery import Dead, Delivered, Gone, Outcome, RetryAt
 
@@ -15,6 +15,8 @@ class Metrics:
     """The server's figures, in a registry of their own."""
 
     def __init__(self) -> None:
+        # When each counter was made would double the exposition, and interests nobody.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._registry = registry
         self.accepted = Counter("qwebhook_events_accepted", "Events accepted and on disk", registry=registry)

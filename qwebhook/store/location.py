@@ -54,16 +54,21 @@ def parse_location(text: str) -> Location:
     raise InvalidInput(f"stores of kind {scheme!r} are not supported", "give a path, sqlite:///PATH or https://HOST")
 
 
-def open_database(location: Location, *, create: bool = False) -> SqliteStore:
-    """The database store at the location; with `create`, a missing file is made.
-
-    Raises InvalidInput for a location that is no database, Unavailable when it cannot be opened.
-    """
+def file_of(location: Location) -> Path:
+    """The file of a database store. Raises InvalidInput for a location that is no database."""
     if isinstance(location, RestLocation):
         raise InvalidInput(
             f"{location} is a server, and this command works on a database store so far",
             "give --store a path, or use `publish`, which sends to a server",
         )
+    return location.path
+
+
+def open_database(location: Location, *, create: bool = False) -> SqliteStore:
+    """The database store at the location; with `create`, a missing file is made.
+
+    Raises InvalidInput for a location that is no database, Unavailable when it cannot be opened.
+    """
     from qwebhook.store.sqlite import SqliteStore
 
-    return SqliteStore.open(location.path, create=create)
+    return SqliteStore.open(file_of(location), create=create)

@@ -271,7 +271,11 @@ class TestWarnings:
             "did you mean com.qlik.v1.app.created?\n"
         )
         assert "did you mean" not in self.warned(cli, "--event", "org.example.order.paid")
-        assert self.warned(cli, "--event", "com.qlik.app.created") == ""
+        assert "catalogue" not in self.warned(cli, "--event", "com.qlik.app.created")
+
+    def test_a_name_that_is_taken(self, cli: Cli) -> None:
+        assert self.warned(cli) == ""
+        assert "there is another webhook named" in self.warned(cli)
 
 
 def test_a_secret_is_asked_for_hidden_on_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,11 +117,12 @@ def create(
 
     warnings = advice(session, draft.url, draft.event_types)
     store = session.open_store(create=True)
-    if if_not_exists:
-        present = _named(store, draft.name)
-        if present is not None:
-            session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")
-            return Single(present, WEBHOOKS)
+    present = _named(store, draft.name)
+    if present is not None and if_not_exists:
+        session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")
+        return Single(present, WEBHOOKS)
+    if present is not None:
+        warnings.append(f"there is another webhook named {draft.name!r}; name them by their ids from now on")
     webhook = store.create_webhook(draft, session.user)
     for warning in warnings:
         session.warn(warning)

@@ -51,7 +51,7 @@ def deliveries(
 
     A delivery is listed from its first attempt on, and its status is that of the latest one.
     """
-    from qwebhook.cli.views import DELIVERIES, DELIVERIES_OF_WEBHOOK
+    from qwebhook.cli.views import DELIVERIES, DELIVERIES_OF_WEBHOOK, with_names
     from qwebhook.model.delivery import Status
     from qwebhook.store.contract import DeliveryQuery, DeliverySort
 
@@ -63,10 +63,11 @@ def deliveries(
     store = session_of(ctx).open_store()
     if webhook is not None:
         restrictions["webhook_id"] = store.find_webhook(webhook).id
+    view = DELIVERIES_OF_WEBHOOK if webhook is not None else with_names(DELIVERIES, store)
     found = Limited(store.list_deliveries, DeliveryQuery(**restrictions), None if everything else limit)
     return Listing(
         found,
-        DELIVERIES if webhook is None else DELIVERIES_OF_WEBHOOK,
+        view,
         if_empty="no delivery fits the filters" if status or event else "no deliveries yet",
         after=found.note,
     )

@@ -21,34 +21,35 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=EXAMPLES)
 def serve(
     ctx: typer.Context,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8787,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8787,
     allow_network: Annotated[
         list[str] | None,
         typer.Option(
+            "--allow-network",
             metavar="NETWORK",
             help="Deliver to these addresses too, beyond the public ones: loopback, private, or a CIDR. "
             "[env: QWEBHOOK_ALLOW_NETWORK]",
         ),
     ] = None,
-    retention: Annotated[str, typer.Option(metavar="DURATION", help="How long history is kept.")] = "7d",
+    retention: Annotated[str, typer.Option("--retention", metavar="DURATION", help="How long history is kept.")] = "7d",
     drain: Annotated[
-        str, typer.Option(metavar="DURATION", help="After SIGTERM, how long what is in flight may take.")
+        str, typer.Option("--drain", metavar="DURATION", help="After SIGTERM, how long what is in flight may take.")
     ] = "20s",
     tls_cert: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Serve HTTPS with this certificate chain (PEM).", exists=True),
+        typer.Option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate chain (PEM).", exists=True),
     ] = None,
     tls_key: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The certificate's key (PEM).", exists=True),
+        typer.Option("--tls-key", metavar="FILE", help="The certificate's key (PEM).", exists=True),
     ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS and sets X-Forwarded-For.")
     ] = False,
     log_format: Annotated[
         Literal["text", "json"] | None,
-        typer.Option(metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
+        typer.Option("--log-format", metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
     ] = None,
 ) -> int:
     """Take events in at POST /events, and deliver them.
@@ -64,11 +65,9 @@ def serve(
     if (tls_cert is None) != (tls_key is None):
         raise InvalidInput("--tls-cert and --tls-key go together", "give both or neither")
     session = session_of(ctx)
-    store = session.open_store(create=True).path
-    session.close()
     return run(
         ServeOptions(
-            store=store,
+            store=session.store_file(),
             host=host,
             port=port,
             allowed_networks=session.allowed_networks(allow_network or ()),

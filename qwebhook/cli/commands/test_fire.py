@@ -93,8 +93,9 @@ def test_fire(
         count=count,
         rate=rate,
         allowed_networks=allow_network or (),
+        silent=silent,
     )
     endpoints, not_found = targets(session, webhooks or (), everything, options)
     if dry_run:
         return dry_run_document(endpoints, options)
-    return fire_all(session, endpoints, options, silent=silent, worst=not_found)
+    return fire_all(session, endpoints, options, not_found)

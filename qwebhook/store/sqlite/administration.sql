@@ -74,6 +74,9 @@ UPDATE webhook SET
     updated_at = :now, updated_by = :by
 WHERE row = :row
 
+-- name: touch
+UPDATE webhook SET version = (SELECT version + 1 FROM store) WHERE row = ?
+
 -- name: seal_secrets
 UPDATE webhook SET version = (SELECT version + 1 FROM store), secrets = ? WHERE row = ?
 

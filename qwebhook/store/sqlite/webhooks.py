@@ -167,7 +167,10 @@ class Webhooks:
 
     def discard_pending(self, webhook_id: str) -> int:
         with self._connection.transaction():
-            return self._cancel(self.row(webhook_id)[0])
+            row = self.row(webhook_id)[0]
+            # A new version of the webhook makes a running server let go of what it holds in memory.
+            self._connection.execute(_SQL["touch"], (row,))
+            return self._cancel(row)
 
     def _cancel(self, row: int) -> int:
         self._connection.execute(_SQL["cancel_started"], (row,))
