@@ -137,7 +137,7 @@ def test_an_answer_that_is_no_http_is_a_protocol_failure(server: Server, receive
         ("localhost", "a loopback address"),
         ("[::1]", "::1 "),
         ("0.0.0.0", "0.0.0.0 "),
-        ("[::ffff:127.0.0.1]", "::ffff:7f00:1 "),
+        ("[::ffff:127.0.0.1]", "::ffff:"),  # the rest is spelt differently by different Pythons
     ],
 )
 def test_without_leave_no_loopback_address_is_connected_to(
