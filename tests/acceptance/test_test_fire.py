@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook as Verifier
 
@@ -172,3 +175,16 @@ def test_the_demo_tells_its_story_and_leaves_nothing(home: Home) -> None:
     assert story.count("-> 503") == 2
     assert story.count("$ qwebhook ") >= 10
     assert not home.run("list", "-q").stdout
+
+
+def test_a_demo_that_is_ended_takes_its_processes_along(home: Home) -> None:
+    environ = {**home.environ, "TMPDIR": str(home.folder)}
+    with subprocess.Popen(home.command("demo"), stdout=subprocess.PIPE, text=True, env=environ) as demo:
+        assert demo.stdout is not None
+        lines = iter(demo.stdout.readline, "")
+        listening = next(line for line in lines if line.startswith("  listening on "))
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(30) == 130
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(listening.split()[-1] + "/healthz")
+    assert list(home.folder.glob("qwebhook-demo-*")) == []
