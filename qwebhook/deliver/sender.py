@@ -186,7 +186,10 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, OSError):
         return "connect", _words(error)
     if isinstance(error, aiohttp.ClientResponseError):
-        return "protocol", f"the answer is not HTTP: {error.message.splitlines()[0] if error.message else error}"
+        return (
+            "protocol",
+            f"the answer is not HTTP: {error.message.splitlines()[0].rstrip(':') if error.message else error}",
+        )
     return "protocol", _words(error)
 
 

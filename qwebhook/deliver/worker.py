@@ -200,9 +200,11 @@ class Worker:
     async def _fetch_from_store(self, lane: Lane) -> None:
         row, held, now = lane.endpoint.row, set(lane.held), self._clock()
         lane.store_due = None
+        # One at a time while the other lanes' bodies fill the memory that there is for them.
+        limit = READY_LIMIT if self._ready_bytes < READY_BYTES else 1
 
         def read(journal: Journal) -> tuple[list[Claim], int | None]:
-            claims = journal.claim(row, now, READY_LIMIT, held)
+            claims = journal.claim(row, now, limit, held)
             return claims, journal.next_due(row, held.union(claim.sequence for claim in claims))
 
         try:
@@ -211,6 +213,9 @@ class Worker:
             # The store is in trouble, which `readyz` tells; this lane looks again in a while.
             claims, due = [], now + 5000
         lane.fetching = False
+        if claims and lane.strict:
+            # What a restart, or disabling, made us forget: the head of the queue waits for its retry.
+            lane.paused_until = max(lane.paused_until, claims[0].not_before)
         for claim in claims:
             if claim.sequence not in lane.held:
                 self._ready(lane, claim)
@@ -255,6 +260,8 @@ class Worker:
 
     async def _attempt(self, endpoint: Endpoint, claim: Claim) -> Exchange:
         now = self._clock()
+        if endpoint.problem:
+            return Exchange(endpoint.webhook.url, {}, claim.body, now, 0.0, Failure("invalid", endpoint.problem))
         try:
             request = prepare(endpoint, claim.key, claim.type, claim.body, now)
         except Exception as error:
@@ -270,11 +277,11 @@ class Worker:
                 seen = await self._writer.run(lambda journal: journal.foreign_commits())
                 if seen == commits:
                     continue
-                commits = seen
                 index = await self._writer.run(lambda journal: journal.refresh())
                 if index is not None:
                     self.take_endpoints(index)
                 await self._look_for_due()
+                commits = seen
             except Exception:  # noqa: S112 the store is in trouble: `readyz` tells, and the next look may work
                 continue
 

@@ -16,17 +16,25 @@ class Endpoint:
 
     row: its number in the store. version: that of the store when the webhook was last changed.
     secrets: the current one first, then those in their grace period. encrypted_headers: with their values.
+    problem: why nothing can be sent to it, "" for nearly all.
     """
 
-    __slots__ = ("encrypted_headers", "filter", "row", "signer", "subscribed", "version", "webhook")
+    __slots__ = ("encrypted_headers", "filter", "problem", "row", "signer", "subscribed", "version", "webhook")
 
     def __init__(
-        self, row: int, version: int, webhook: Webhook, secrets: list[str], encrypted_headers: dict[str, str]
+        self,
+        row: int,
+        version: int,
+        webhook: Webhook,
+        secrets: list[str],
+        encrypted_headers: dict[str, str],
+        problem: str = "",
     ) -> None:
         self.row = row
         self.version = version
         self.webhook = webhook
         self.encrypted_headers = encrypted_headers
+        self.problem = problem
         self.signer = Signer(secrets)
         self.filter = Filter(webhook.filter) if webhook.filter else None
         self.subscribed = {catalogue.canonical(name): name for name in webhook.event_types}

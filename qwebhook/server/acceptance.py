@@ -9,7 +9,7 @@ import msgspec
 
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.envelope import MAX_BODY, read_request
-from qwebhook.model.errors import BodyTooLarge, EventRejected, QwebhookError, Unavailable
+from qwebhook.model.errors import BodyTooLarge, EventRejected, QwebhookError, Unavailable, UnsupportedFormat
 from qwebhook.server.access import Access
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.responses import Receive, Scope, Send, answer, answer_error
@@ -53,7 +53,7 @@ class Acceptance:
         await answer(send, 202, msgspec.json.encode(receipt))
 
     async def _accept(self, scope: Scope, receive: Receive) -> Receipt:
-        authorization = content_type = ""
+        authorization = content_type = encoding = ""
         length = 0
         attributes: dict[str, str] = {}
         for name, value in scope["headers"]:
@@ -63,9 +63,13 @@ class Acceptance:
                 content_type = value.decode("latin-1")
             elif name == b"content-length" and value.isdigit():
                 length = int(value[:12])
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                encoding = value.decode("latin-1")
             elif name.startswith(b"ce-"):
                 attributes[name[3:].decode("latin-1")] = value.decode("latin-1")
         self._access.require(authorization, ROLES)
+        if encoding:
+            raise UnsupportedFormat(f"content encoding {encoding!r} is not read", "send the body as it is")
         if length > MAX_BODY:
             raise _too_large()
         events = read_request(content_type, attributes, await _body(receive))

@@ -32,6 +32,7 @@ from qwebhook.server.responses import (
 from qwebhook.store.contract import Journal
 
 READY_SECONDS = 2.0
+RECHECK_SECONDS = 1.0
 
 
 class Application:
@@ -58,6 +59,8 @@ class Application:
         self._observed = observed
         self._clock = clock
         self._observing = asyncio.Lock()
+        self._checking: asyncio.Future[None] | None = None
+        self._checked = 0.0
         self._routed = Starlette(
             routes=[
                 Route("/healthz", self._healthy),
@@ -82,8 +85,13 @@ class Application:
 
     async def _ready(self, _: Request) -> Response:
         """Whether events can be accepted and delivered now. A failing endpoint does not matter."""
+        now = asyncio.get_running_loop().time()
+        if self._checking is None or (self._checking.done() and now - self._checked > RECHECK_SECONDS):
+            # One check for all who ask within a second: it writes, and asking needs no token.
+            self._checked = now
+            self._checking = asyncio.ensure_future(self._writer.run(lambda journal: journal.check_writable()))
         try:
-            await asyncio.wait_for(self._writer.run(lambda journal: journal.check_writable()), READY_SECONDS)
+            await asyncio.wait_for(asyncio.shield(self._checking), READY_SECONDS)
         except TimeoutError:
             return _json(503, {"status": "not ready", "reason": "the writer is stalled"})
         except QwebhookError as error:

@@ -315,6 +315,6 @@ async def _sweep(writer: Writer, retention: float, log: Log) -> None:
         try:
             while await writer.run(lambda journal: journal.sweep(before, SWEEP_STEP)):  # noqa: B023, ASYNC110
                 await asyncio.sleep(SWEEP_PAUSE)
-        except QwebhookError as error:
-            log.warning("sweep failed", reason=error.message)
+        except Exception as error:
+            log.warning("sweep failed", reason=error.message if isinstance(error, QwebhookError) else repr(error))
         await asyncio.sleep(SWEEP_EVERY)

@@ -144,7 +144,8 @@ class Claim(msgspec.Struct, gc=False):
 
     webhook: the endpoint's row. sequence: orders deliveries by arrival; (webhook, due, sequence) names the pending
     row. attempt: the number of the coming one, from 1. due, triggered_at: milliseconds since the epoch.
-    event: its row. key: the event's sixteen-byte key.
+    event: its row. key: the event's sixteen-byte key. not_before: when a retry was to come, for strictly ordered
+    webhooks, whose retries keep their `due`.
     """
 
     webhook: int
@@ -156,6 +157,7 @@ class Claim(msgspec.Struct, gc=False):
     key: bytes
     body: bytes
     triggered_at: int
+    not_before: int = 0
 
 
 class Accepted(msgspec.Struct, gc=False):

@@ -240,7 +240,7 @@ class SqliteJournal:
         for row, version in self._connection.execute(queries("administration")["versions"]).fetchall():
             endpoint = known.get(row)
             if endpoint is None or endpoint.version != version:
-                endpoint = self._webhooks.endpoint(row)
+                endpoint = self._webhooks.endpoint(row, tolerant=True)
             endpoints.append(endpoint)
         self._index = EndpointIndex(endpoints)
 
@@ -255,9 +255,20 @@ class SqliteJournal:
             for row in rows:
                 if row[2] in held:
                     continue
-                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at = row
+                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at, not_before = row
                 claims.append(
-                    Claim(webhook_row, due, sequence, attempt, event, kind, a2b_base64(key), body, triggered_at)
+                    Claim(
+                        webhook_row,
+                        due,
+                        sequence,
+                        attempt,
+                        event,
+                        kind,
+                        a2b_base64(key),
+                        body,
+                        triggered_at,
+                        not_before,
+                    )
                 )
                 size += len(row[7])
                 if len(claims) == limit or size >= _CLAIM_BYTES:

@@ -62,8 +62,9 @@ ON CONFLICT (webhook) DO UPDATE SET failures = failures + 1 RETURNING since, fai
 DELETE FROM webhook_failing WHERE webhook = ?
 
 -- name: claim
-SELECT p.webhook, p.due, p.sequence, p.attempt, p.event, e.type, e.key, e.body, p.triggered_at
-FROM pending AS p JOIN event AS e ON e.row = p.event
+SELECT p.webhook, p.due, p.sequence, p.attempt, p.event, e.type, e.key, e.body, p.triggered_at,
+    coalesce(d.next_attempt_at, 0)
+FROM pending AS p JOIN event AS e ON e.row = p.event LEFT JOIN delivery AS d ON d.sequence = p.sequence
 WHERE p.webhook = ? AND p.due <= ? ORDER BY p.due, p.sequence LIMIT ?
 
 -- name: earliest

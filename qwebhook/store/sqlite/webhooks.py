@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from qwebhook.model.endpoint import Endpoint
-from qwebhook.model.errors import Ambiguous, NotFound
+from qwebhook.model.errors import Ambiguous, NotFound, StoreKeyProblem
 from qwebhook.model.identifiers import random_id
 from qwebhook.model.patch import PatchOperation, apply_patch
 from qwebhook.model.webhook import Webhook, WebhookDraft, check_draft
@@ -180,21 +180,37 @@ class Webhooks:
         self._connection.execute(_SQL["clear_event_types"], (row,))
         self._connection.executemany(_SQL["add_event_type"], [(name, row) for name in event_types])
 
-    def endpoint(self, row: int) -> Endpoint:
-        """The webhook with its secrets opened. Raises NotFound, StoreKeyProblem."""
+    def endpoint(self, row: int, *, tolerant: bool = False) -> Endpoint:
+        """The webhook with its secrets opened. Raises NotFound, StoreKeyProblem.
+
+        tolerant: make an endpoint all the same of what cannot be opened; it tells its `problem`, and nothing is sent.
+        """
         with store_errors(self._connection.path):
             columns = self._connection.execute(sql("endpoint"), (row,)).fetchone()
         if columns is None:
             raise NotFound("the webhook was deleted meanwhile")
         sealed_headers, sealed_secrets = columns[_FIRST_SEALED:]
         identifier, now = columns[1], self._clock()
+        webhook = webhook_from(columns)
+        try:
+            return self._opened(columns, webhook, sealed_headers, sealed_secrets, now)
+        except StoreKeyProblem as error:
+            if not tolerant:
+                raise
+            hint = f"give it a new one: qwebhook update {identifier} --secret generate"
+            return Endpoint(columns[0], columns[2], webhook, [], {}, problem=f"{error.message} ({hint})")
+
+    def _opened(
+        self, columns: Row, webhook: Webhook, sealed_headers: bytes | None, sealed_secrets: bytes | None, now: int
+    ) -> Endpoint:
+        identifier = webhook.id
         secrets = [
             stored.secret
             for stored in self._open_secrets(identifier, sealed_secrets)
             if stored.until is None or stored.until > now
         ]
         headers = self._opened_headers(identifier, sealed_headers)
-        return Endpoint(columns[0], columns[2], webhook_from(columns), secrets, headers)
+        return Endpoint(columns[0], columns[2], webhook, secrets, headers)
 
     def _open_headers(self, row: int, identifier: str) -> dict[str, str]:
         return self._opened_headers(identifier, self._connection.execute(_SQL["sealed"], (row,)).fetchone()[0])
