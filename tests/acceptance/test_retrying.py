@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -237,3 +240,30 @@ def test_deleted_while_in_flight_it_is_not_tried_again(server: Server, receiver:
     publish(server, "2")
     receiver.wait_for(2, "/clock")
     assert ids_at(receiver) == ["1"]
+
+
+def test_a_strict_retry_keeps_its_time_over_a_restart(server: Server, receiver: Receiver) -> None:
+    receiver.answers("/strict", Answer(503, headers={"Retry-After": "60"}))
+    server.create_webhook(name="strict", url=receiver.url("/strict"), qwebhook=Settings(ordering="strict"))
+    publish(server, "1", "2")
+    server.wait_log("attempt", webhook="strict", outcome="retry")
+    server.signal(signal.SIGTERM)
+    server.restart()
+    server.create_webhook(name="other", url=receiver.url("/other"))
+    publish(server, "3")
+    receiver.wait_for(1, "/other")
+    assert ids_at(receiver, "/strict") == ["1"]
+
+
+def test_a_damaged_secret_stops_its_own_webhook_alone(server: Server, receiver: Receiver) -> None:
+    server.create_webhook(name="good", url=receiver.url("/good"))
+    bad = server.create_webhook(name="bad", url=receiver.url("/bad"), secret="s" * 40)
+    with closing(sqlite3.connect(server.path)) as database:
+        database.create_function("casefold", 1, str.casefold, deterministic=True)
+        database.execute("UPDATE webhook SET secrets = x'00', version = version + 100 WHERE id = ?", (bad.id,))
+        database.commit()
+    publish(server, "1")
+    receiver.wait_for(1, "/good")
+    attempt = server.wait_log("attempt", webhook="bad", outcome="retry")
+    assert "qwebhook update" in attempt["reason"]
+    assert receiver.at("/bad") == []
