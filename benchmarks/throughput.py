@@ -1,6 +1,6 @@
 """Durable delivery, end to end, against a bare client loop.
 
-    python benchmarks/throughput.py [--events 6000] [--pairs 5] [--connections 128]
+    python benchmarks/throughput.py [--events 6000] [--pairs 5] [--connections 64]
 
 One pair is two runs one after the other, with the same load generator (aiohttp, as many connections, each waiting for
 its answer) and the same sink:
@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Durable delivery against a bare client loop")
     parser.add_argument("--events", type=int, default=6000, help="events in each run")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=128, help="requests in flight")
+    parser.add_argument("--connections", type=int, default=64, help="requests in flight")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with subprocess.Popen(
