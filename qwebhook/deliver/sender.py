@@ -12,11 +12,15 @@ import os
 import socket
 import ssl
 import time
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.model.addresses import AddressPolicy
@@ -28,6 +32,8 @@ READ_LIMIT = 64 << 10
 KEPT_LIMIT = 16 << 10
 HEADER_LINE_LIMIT = 8 << 10
 HEADER_COUNT_LIMIT = 100
+# URLs whose route is remembered.
+ROUTES_LIMIT = 1000
 
 
 class AddressRefused(OSError):
@@ -55,16 +61,74 @@ class _VettingResolver(AbstractResolver):
         await self._resolver.close()
 
 
-class Sender:
-    """One session for every delivery. To be made, used and closed within one event loop.
+class _Route:
+    """What every request to one URL has in common.
 
-    allowed: see AddressPolicy. total: seconds for the whole exchange.
+    template: names the peer to the connector; never sent. head: the request line and the headers that follow from the
+    URL, without `Authorization`, which stands in authorization if the URL has a user name.
+    """
+
+    __slots__ = ("authorization", "head", "template")
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.template = aiohttp.ClientRequest(
+            "POST", URL(url), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"), loop=loop
+        )
+        self.authorization = self.template.headers.get("Authorization")
+        self.head = f"POST {self.template.url.raw_path_qs} HTTP/1.1\nHost: {self.template.headers['Host']}\n"
+
+    def request(self, headers: dict[str, str], body: bytes) -> bytes:
+        """The bytes of a request. Raises ValueError for a header that would be more than one line."""
+        head = self.head + "".join([f"{name}: {value}\n" for name, value in headers.items()])
+        if self.authorization and not any(name.lower() == "authorization" for name in headers):
+            head += f"Authorization: {self.authorization}\n"
+            count = len(headers) + 3
+        else:
+            count = len(headers) + 2
+        if head.count("\n") != count or "\r" in head or "\0" in head:
+            raise ValueError("a header holds a line break or a NUL")
+        return f"{head}Content-Length: {len(body)}\n\n".replace("\n", "\r\n").encode() + body
+
+
+class _Incoming:
+    """What has come of an answer so far. head: None until it is whole; times are `time.perf_counter` seconds."""
+
+    __slots__ = ("complete", "first_byte_at", "head", "kept", "size")
+
+    def __init__(self) -> None:
+        self.head: RawResponseMessage | None = None
+        self.first_byte_at = 0.0
+        self.kept = b""
+        self.size = 0
+        self.complete = False
+
+    def add(self, part: bytes) -> None:
+        """Take a part of the body, of which the start of the whole is kept."""
+        self.size += len(part)
+        self.kept += part[: KEPT_LIMIT - len(self.kept)]
+
+    def reply(self, head: RawResponseMessage) -> Reply:
+        """The reply. The status decides, and it is here: a body that breaks off or never ends changes nothing."""
+        # Latin-1 takes every byte (RFC 9110, section 5.5), so that no header can break its own record.
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.raw_headers]
+        return Reply(head.code, headers, self.kept, not self.complete or self.size > KEPT_LIMIT)
+
+
+class Sender:
+    """One connector for every delivery. To be made, used and closed within one event loop.
+
+    It takes aiohttp's connector (pool, name resolution, TLS) and its parser, and writes the request itself: a
+    `ClientSession` builds a request and a response object with cookies, redirects and middleware around each exchange,
+    none of which a delivery has, and which cost twice what the exchange itself costs (`docs/performance.md`).
+
+    policy: which addresses may be connected to. total: seconds for the whole exchange.
     """
 
     def __init__(self, policy: AddressPolicy, total: float = TOTAL_SECONDS) -> None:
         self._policy = policy
         self._total = total
-        connector = aiohttp.TCPConnector(
+        self._timeout = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, ceil_threshold=total + 1)
+        self._connector = aiohttp.TCPConnector(
             resolver=_VettingResolver(policy),
             socket_factory=self._vetted_socket,
             limit=0,
@@ -73,19 +137,8 @@ class Sender:
             ssl=ssl.create_default_context(),
             timeout_ceil_threshold=total + 1,
         )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # A compressed body would be inflated into memory: none is asked for, and what comes is kept as it is.
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding"),
-            timeout=aiohttp.ClientTimeout(total=total, connect=CONNECT_SECONDS, ceil_threshold=total + 1),
-            read_bufsize=KEPT_LIMIT,
-            max_line_size=HEADER_LINE_LIMIT,
-            max_field_size=HEADER_LINE_LIMIT,
-            max_headers=HEADER_COUNT_LIMIT,
-            trust_env=False,
-        )
+        loop = asyncio.get_running_loop()
+        self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, loop))
 
     def _vetted_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -98,54 +151,69 @@ class Sender:
         """Send, and say what came of it."""
         started_at = time.time_ns() // 1_000_000
         start = time.perf_counter()
-        first_byte: float | None = None
-        result: Reply | Failure
+        incoming = _Incoming()
+        result: Reply | Failure | None = None
         try:
-            response = await self._session.post(
-                request.url, data=request.body, headers=request.headers, allow_redirects=False
-            )
-            first_byte = (time.perf_counter() - start) * 1000
-            result = await self._reply(response)
+            async with asyncio.timeout(self._total):
+                await self._exchange(request, incoming)
         except Exception as error:
-            result = self._failure(error)
-        duration = (time.perf_counter() - start) * 1000
+            if incoming.head is None:
+                result = self._failure(error)
+        if incoming.head is not None:
+            result = incoming.reply(incoming.head)
+        assert result is not None
         return Exchange(
             url=request.url,
             headers=request.shown,
             body=request.body,
             started_at=started_at,
-            duration=duration,
+            duration=(time.perf_counter() - start) * 1000,
             result=result,
-            first_byte=first_byte,
+            first_byte=(incoming.first_byte_at - start) * 1000 if incoming.head is not None else None,
         )
 
-    async def _reply(self, response: aiohttp.ClientResponse) -> Reply:
-        """The reply. The status decides, and it is here: a body that breaks off or never ends changes nothing."""
-        kept = bytearray()
-        size = 0
-        complete = False
+    async def _exchange(self, request: PreparedRequest, incoming: _Incoming) -> None:
+        route = self._route(request.url)
+        data = route.request(request.headers, request.body)
+        connection = await self._connect(route)
         try:
-            if response.content.is_eof():
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None:
+                raise aiohttp.ServerDisconnectedError
+            # A compressed body would be inflated into memory: none is asked for, and what comes is kept as it is.
+            protocol.set_response_params(
+                read_until_eof=True,
+                auto_decompress=False,
+                read_bufsize=KEPT_LIMIT,
+                max_line_size=HEADER_LINE_LIMIT,
+                max_field_size=HEADER_LINE_LIMIT,
+                max_headers=HEADER_COUNT_LIMIT,
+            )
+            transport.write(data)
+            head, body = await protocol.read()
+            while 100 <= head.code < 200 and head.code != 101:  # an interim answer (RFC 9110, section 15.2)
+                head, body = await protocol.read()
+            incoming.first_byte_at = time.perf_counter()
+            incoming.head = head
+            if body.is_eof():
                 # Nearly always: the whole answer came in one packet.
-                part = response.content.read_nowait(READ_LIMIT)
-                kept, size, complete = bytearray(part[:KEPT_LIMIT]), len(part), response.content.at_eof()
-            while not complete and size < READ_LIMIT:
-                part = await response.content.read(READ_LIMIT - size)
-                if not part:
-                    complete = True
-                    break
-                size += len(part)
-                kept += part[: KEPT_LIMIT - len(kept)]
-        except (aiohttp.ClientError, TimeoutError):
-            pass
+                incoming.add(body.read_nowait(READ_LIMIT))
+                incoming.complete = body.at_eof()
+            while not incoming.complete and incoming.size < READ_LIMIT:
+                part = await body.read(READ_LIMIT - incoming.size)
+                incoming.add(part)
+                incoming.complete = not part
         finally:
-            if complete:
-                response.release()
+            if incoming.complete:
+                connection.release()
             else:
-                response.close()
-        # Latin-1 takes every byte (RFC 9110, section 5.5), so that no header can break its own record.
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
-        return Reply(response.status, headers, bytes(kept), not complete or size > KEPT_LIMIT)
+                connection.close()
+
+    async def _connect(self, route: _Route) -> Connection:
+        try:
+            return await self._connector.connect(route.template, [], self._timeout)
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError from None
 
     def _failure(self, error: Exception) -> Failure:
         kind, reason = _classified(error)
@@ -155,7 +223,7 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        await self._connector.close()
 
 
 def _classified(error: Exception) -> tuple[FailureKind, str]:
@@ -185,11 +253,8 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
         return "protocol", "the connection was closed before an answer"
     if isinstance(error, OSError):
         return "connect", _words(error)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return (
-            "protocol",
-            f"the answer is not HTTP: {error.message.splitlines()[0].rstrip(':') if error.message else error}",
-        )
+    if isinstance(error, HttpProcessingError):
+        return "protocol", f"the answer is not HTTP: {error.message.partition(chr(10))[0].rstrip(':')}"
     return "protocol", _words(error)
 
 
