@@ -92,8 +92,88 @@ def test_the_request_has_no_headers_but_those_given_and_what_http_needs() -> Non
     exchange(serve)
     lines = seen[0].decode().split("\r\n")
     assert lines[0] == "POST /hook HTTP/1.1"
-    names = {line.partition(":")[0].lower() for line in lines[1:] if line}
-    assert names - {"user-agent"} == {"host", "content-type", "x-key", "content-length"}
+    names = [line.partition(":")[0].lower() for line in lines[1:] if line]
+    assert sorted(names) == ["content-length", "content-type", "host", "x-key"]
+
+
+async def sent_by(url: str, headers: dict[str, str], times: int = 1) -> tuple[list[bytes], int, list[Exchange]]:
+    """Send requests one after the other; their heads, the number of connections, and what came of them. The URL has
+    `PORT` where the port goes."""
+    heads: list[bytes] = []
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while True:
+            try:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+            except asyncio.IncompleteReadError:
+                return
+            await reader.readexactly(8)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    sender = Sender(AddressPolicy(("loopback",)), 5.0)
+    try:
+        request = PreparedRequest(
+            url.replace("PORT", str(server.sockets[0].getsockname()[1])), headers, SHOWN, b'{"a": 1}'
+        )
+        exchanges = [await sender.send(request) for _ in range(times)]
+    finally:
+        await sender.close()
+        server.close()
+    return heads, connections, exchanges
+
+
+def test_connections_are_used_again() -> None:
+    heads, connections, exchanges = asyncio.run(sent_by("http://127.0.0.1:PORT/", {}, times=3))
+    assert (len(heads), connections) == (3, 1)
+    assert all(isinstance(one.result, Reply) and one.result.body == b"ok" for one in exchanges)
+
+
+def test_a_url_is_sent_as_the_standards_want_it() -> None:
+    heads, _, _ = asyncio.run(sent_by("http://127.0.0.1:PORT/a b/é?q=ü#part", {}))
+    assert heads[0].startswith(b"POST /a%20b/%C3%A9?q=%C3%BC HTTP/1.1\r\nHost: 127.0.0.1:")
+
+
+def test_the_user_of_a_url_is_sent_as_basic_authorization_unless_a_header_says_otherwise() -> None:
+    url = "http://ann:s%20cret@127.0.0.1:PORT/"
+    heads, _, _ = asyncio.run(sent_by(url, {}))
+    assert b"\r\nAuthorization: Basic YW5uOnMgY3JldA==\r\n" in heads[0]
+    heads, _, _ = asyncio.run(sent_by(url, {"authorization": "Bearer x"}))
+    assert heads[0].lower().count(b"authorization:") == 1
+    assert b"Bearer x" in heads[0]
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nX: y", "a\rb", "a\0b"])
+@pytest.mark.parametrize("user", ["", "u:p@"])
+def test_a_header_cannot_be_two(value: str, user: str) -> None:
+    heads, connections, exchanges = asyncio.run(sent_by(f"http://{user}127.0.0.1:PORT/", {"X-Key": value}))
+    assert (heads, connections) == ([], 0)
+    assert exchanges[0].result == Failure("invalid", "the request cannot be made: a header holds a line break or a NUL")
+
+
+def test_a_name_that_takes_long_to_connect_to_is_left_after_the_time_for_it() -> None:
+    async def run() -> Exchange:
+        full = socket.socket()
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = []
+        for _ in range(4):  # more than its backlog, so that the next one hangs
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+            waiting.append(one)
+        sender = Sender(AddressPolicy(("loopback",)), 0.3)
+        try:
+            return await sender.send(PreparedRequest(f"http://127.0.0.1:{full.getsockname()[1]}/", {}, {}, b""))
+        finally:
+            await sender.close()
+            for one in (*waiting, full):
+                one.close()
+
+    assert asyncio.run(run()).result == Failure("timeout", "no answer within 0.3 s")
 
 
 def test_of_a_long_body_the_start_is_kept() -> None:
