@@ -75,7 +75,7 @@ def endpoint(
     encrypted_headers: dict[str, str] | None = None,
 ) -> Endpoint:
     """An endpoint of the webhook, or of `webhook()`."""
-    return Endpoint(row, version, of or webhook(), list(secrets), encrypted_headers or {})
+    return Endpoint(row, version, of or webhook(), [(secret, None) for secret in secrets], encrypted_headers or {})
 
 
 def cloud_event(**members: Any) -> dict[str, Any]:

@@ -35,19 +35,27 @@ COMMANDS = {
     "enable": Entry(WEBHOOKS, "Enable webhooks."),
     "disable": Entry(WEBHOOKS, "Disable webhooks."),
     "delete": Entry(WEBHOOKS, "Delete webhooks."),
+    "rotate-secret": Entry(WEBHOOKS, "Give a webhook a new secret, while the present one signs for some time, too."),
+    "preview": Entry(WEBHOOKS, "Show what would be sent to a webhook, without sending it."),
     "test-fire": Entry(WEBHOOKS, "Send a realistic, signed test event to webhooks, and say what they answered."),
     "event-types": Entry(EVENTS, "Show the known event types, or one of them."),
     "publish": Entry(EVENTS, "Hand events to a server, or to a database store."),
     "deliveries": Entry(EVENTS, "List deliveries, the latest first."),
     "delivery": Entry(EVENTS, "Show a delivery with its request, response and attempts."),
+    "resend": Entry(EVENTS, "Send deliveries again, each once and at once."),
+    "replay": Entry(EVENTS, "Deliver past events again that have no success on record."),
     "sign": Entry(EVENTS, "Print the signature headers of a body."),
     "verify": Entry(EVENTS, "Check the signature of a body."),
     "serve": Entry(SERVER, "Take events in at POST /events, and deliver them."),
-    "token": Entry(SERVER, "Make tokens that let clients in to the server."),
+    "token": Entry(SERVER, "Make, list and revoke the tokens that let clients in to the server."),
+    "inbound": Entry(SERVER, "Say whose signatures let events in to the server."),
+    "store": Entry(OTHER, "Care for a store."),
     "demo": Entry(OTHER, "Show the whole product at work, in less than half a minute."),
     "completion": Entry(OTHER, "Print the script that completes commands in a shell."),
     "version": Entry(OTHER, "Print the version."),
 }
+
+_NAME_WIDTH = max(map(len, COMMANDS))
 
 
 class Application(Group):
@@ -79,8 +87,8 @@ class Application(Group):
             sections.setdefault(entry.section, []).append((name, entry.summary))
         for title, rows in sections.items():
             with formatter.section(title):
-                # One column for all sections: the widest name is `event-types`.
-                formatter.write_dl([(f"{name:<11}", summary) for name, summary in rows])
+                # One column for all sections.
+                formatter.write_dl([(f"{name:<{_NAME_WIDTH}}", summary) for name, summary in rows])
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
         if incomplete.startswith("-"):

@@ -56,6 +56,7 @@ def draft_from(fields: dict[str, Any]) -> WebhookDraft:
     """The draft with these fields (REST names). Raises InvalidWebhook, naming the field."""
     import msgspec
 
+    from qwebhook.model.decoding import misfit
     from qwebhook.model.webhook import WebhookDraft
 
     known = WebhookDraft.__struct_encode_fields__
@@ -67,7 +68,7 @@ def draft_from(fields: dict[str, Any]) -> WebhookDraft:
     try:
         return msgspec.convert(fields, WebhookDraft)
     except msgspec.ValidationError as error:
-        raise _named(error) from None
+        raise InvalidWebhook(*misfit(error, WebhookDraft)) from None
 
 
 def read_patch(session: Session, source: str) -> list[PatchOperation]:
@@ -77,6 +78,7 @@ def read_patch(session: Session, source: str) -> list[PatchOperation]:
     """
     import msgspec
 
+    from qwebhook.model.decoding import misfit
     from qwebhook.model.patch import PatchOperation
 
     body = read_json(session, source)
@@ -84,7 +86,8 @@ def read_patch(session: Session, source: str) -> list[PatchOperation]:
         try:
             return msgspec.convert(body, list[PatchOperation])
         except msgspec.ValidationError as error:
-            raise InvalidPatch(f"-f: {_reason(error)}") from None
+            path, words = misfit(error, list[PatchOperation])
+            raise InvalidPatch(f"-f: {path} {words}") from None
     if not isinstance(body, dict):
         raise InvalidInput("-f: neither an object with fields nor a JSON Patch array")
     return operations_from(body)
@@ -122,17 +125,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused_constant(text: str) -> Any:
     raise InvalidInput(f"-f: {text} is not JSON")
-
-
-def _named(error: Exception) -> InvalidWebhook:
-    """`Expected str, got int - at $.url` as an error of the field `url`. Such messages hold no values."""
-    reason, _, path = _reason(error).partition(" - at '$")
-    field = path.strip("'.")
-    if reason.startswith("Object contains unknown field"):
-        unknown = reason.split("'")[1]
-        return InvalidWebhook(f"{field}.{unknown}" if field else unknown, "is not a field of a webhook")
-    return InvalidWebhook(field or "body", reason[:1].lower() + reason[1:])
-
-
-def _reason(error: Exception) -> str:
-    return str(error).replace("`", "'")

@@ -5,7 +5,7 @@ Below it code raises and never exits; beyond it there are no tracebacks, unless 
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from typer._click.exceptions import ClickException
 
 from qwebhook.cli.application import build
 from qwebhook.cli.exit_codes import ExitCode
-from qwebhook.cli.session import COMPLETE_VARIABLE, PROGRAM, Session
+from qwebhook.cli.session import COMPLETE_VARIABLE, PROGRAM, Session, discard
 from qwebhook.model.errors import QwebhookError
 
 VERBOSE_HINT = "run again with --verbose to see the traceback"
@@ -32,13 +32,13 @@ def run(arguments: Sequence[str] | None = None, session: Session | None = None) 
         register()
     try:
         try:
-            return _run(arguments, session)
+            code = _run(arguments, session)
         finally:
             session.close()
+        return code if _flushed(session) else code or ExitCode.FAILED
     except BrokenPipeError:
-        # Whoever read our output has enough, as `head` has. Python flushes stdout once more at exit, and that
-        # must not fail either.
-        _discard_output(session)
+        # Whoever read our output has enough, as `head` has.
+        discard(session.stdout)
         return ExitCode.DONE
     except (KeyboardInterrupt, Abort):
         return ExitCode.INTERRUPTED
@@ -53,9 +53,7 @@ def _run(arguments: list[str], session: Session) -> int:
             standalone_mode=False,
             obj=session,
         )
-        code = _finish(result, session)
-        session.stdout.flush()
-        return code
+        return _finish(result, session)
     except QwebhookError as error:
         _show_traceback(session, arguments)
         session.error(str(error))
@@ -72,8 +70,11 @@ def _run(arguments: list[str], session: Session) -> int:
         return ExitCode.USAGE
     except OSError as error:
         _show_traceback(session, arguments)
-        place = f" ({error.filename})" if error.filename else ""
-        session.error(f"{error.strerror or error}{place}; {VERBOSE_HINT}")
+        if error.errno == errno.ENOSPC and not error.filename:
+            _give_up_output(session, error)  # unbuffered, stdout fails at once and holds nothing
+        elif _flushed(session):
+            place = f" ({error.filename})" if error.filename else ""
+            session.error(f"{error.strerror or error}{place}; {VERBOSE_HINT}")
         return ExitCode.FAILED
     except Exception as error:
         _show_traceback(session, arguments)
@@ -120,11 +121,21 @@ def _show_traceback(session: Session, arguments: Sequence[str]) -> None:
         session.stderr.write(traceback.format_exc())
 
 
-def _discard_output(session: Session) -> None:
+def _flushed(session: Session) -> bool:
+    """Write out what stdout still holds. If that fails, as on a full disk, it is told, and the rest is dropped."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), session.stdout.fileno())
-    except (OSError, ValueError):
-        return
+        session.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _give_up_output(session, error)
+        return False
+    return True
+
+
+def _give_up_output(session: Session, error: OSError) -> None:
+    discard(session.stdout)
+    session.error(f"the output cannot be written: {error.strerror or error}")
 
 
 def _never_fail_to_encode(session: Session) -> None:

@@ -68,15 +68,17 @@ class EventReader:
 
 
 def _parts(text: bytes) -> list[Part]:
-    """The raw events of a whole text. Raises EventRejected."""
+    """The raw events of a whole text. Raises EventRejected, also for one that is empty: what made it has failed."""
     raws = read_text(text)
     if text.lstrip().startswith(b"["):
         return [(f"event {number} of {len(raws)}", raw) for number, raw in enumerate(raws, start=1)]
+    if not raws:
+        raise EventRejected("the input is empty", "give a JSON event, an array of them, or one on each line")
     lines = _lines(text)
     if len(raws) == len(lines) > 1 and any(line.startswith(b"{") and line.endswith(b"}") for _, line in lines):
         return [(f"line {number}", line) for number, line in lines]
     # One object, maybe a broken one over several lines, whose error should speak of the whole.
-    return [("", text.strip())] if raws else []
+    return [("", text.strip())]
 
 
 def _lines(text: bytes, first: int = 1) -> list[tuple[int, bytes]]:

@@ -80,6 +80,12 @@ ConcurrencyOption = Annotated[
     int | None,
     typer.Option("--concurrency", metavar="N", help="How many deliveries may be in flight.", rich_help_panel=_SETTINGS),
 ]
+RateOption = Annotated[
+    int | None,
+    typer.Option(
+        "--rate-per-minute", metavar="N", help="How many deliveries may be started a minute.", rich_help_panel=_SETTINGS
+    ),
+]
 
 
 def given_fields(
@@ -114,7 +120,14 @@ def given_fields(
     return {field: value for field, value in given.items() if value is not None}
 
 
-def given_settings(ordering: str | None, type_names: str | None, concurrency: int | None) -> dict[str, Any]:
+def given_settings(
+    ordering: str | None, type_names: str | None, concurrency: int | None, rate_per_minute: int | None
+) -> dict[str, Any]:
     """The members of `qwebhook` whose options were given."""
-    given = {"ordering": ordering, "typeNames": type_names, "concurrency": concurrency}
+    given = {
+        "ordering": ordering,
+        "typeNames": type_names,
+        "concurrency": concurrency,
+        "ratePerMinute": rate_per_minute,
+    }
     return {field: value for field, value in given.items() if value is not None}

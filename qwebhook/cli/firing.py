@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import msgspec
 
 from qwebhook.cli.exit_codes import ExitCode
-from qwebhook.cli.inputs import read_bytes, read_pairs, read_secret
+from qwebhook.cli.inputs import read_pairs, read_secret
+from qwebhook.cli.previewing import held_back, preview
 from qwebhook.cli.results import Column, Document, Listing, View
 from qwebhook.cli.selection import Outcomes, read_pages
+from qwebhook.cli.sending import timeout_seconds
 from qwebhook.cli.session import Session
+from qwebhook.cli.trial_events import TrialEvents
 from qwebhook.deliver.firing import FiringPlan, Shot, Volley, fire, summed_up
-from qwebhook.deliver.request import prepare
 from qwebhook.deliver.sender import Sender
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
-from qwebhook.model.event import Event, is_well_formed_type
-from qwebhook.model.identifiers import random_id
-from qwebhook.model.sample_events import trial_event
 from qwebhook.model.signature import check_secret
-from qwebhook.model.timestamps import duration_seconds, to_rfc3339
 from qwebhook.model.webhook import check_headers
 from qwebhook.store.contract import WebhookQuery
 
 SHOWN_WIDTH = 60
+Via = Literal["direct", "serve"]
 
 
 class FiringOptions(msgspec.Struct, kw_only=True):
     """The options of test-fire, read and checked."""
 
     session: Session
-    event_type: str | None
-    content: object
-    settings: Sequence[str]
+    events: TrialEvents
     secret: str | None
     headers: dict[str, str]
     expect: int | None
@@ -49,30 +44,28 @@ class FiringOptions(msgspec.Struct, kw_only=True):
     rate: float | None
     policy: AddressPolicy
     silent: bool
+    via: Via
 
     @classmethod
     def read(
         cls,
         session: Session,
+        events: TrialEvents,
         *,
-        event: str | None,
-        data: str | None,
-        settings: Sequence[str],
         secret: str | None,
         headers: Sequence[str],
         expect: int | None,
-        timeout: str,
+        timeout: str | None,
         count: int,
         rate: float | None,
         allowed_networks: Sequence[str],
         silent: bool,
+        via: Via,
     ) -> FiringOptions:
         """Raises InvalidInput."""
-        if event is not None and not is_well_formed_type(event):
-            raise InvalidInput(f"--event {event!r} is not a well-formed event type")
-        seconds = duration_seconds(timeout)
-        if not 0 < seconds <= 600:
-            raise InvalidInput(f"--timeout {timeout} is not between 0 and 10 minutes")
+        if via == "serve":
+            _refuse_what_the_server_decides(secret, headers, timeout, rate, allowed_networks)
+        seconds = timeout_seconds(timeout)
         own_secret = read_secret(session, secret) if secret is not None else None
         if own_secret is not None:
             check_secret(own_secret)
@@ -80,9 +73,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         check_headers("--header", pairs)
         return cls(
             session=session,
-            event_type=event,
-            content=_content(session, data),
-            settings=settings,
+            events=events,
             secret=own_secret,
             headers=pairs,
             expect=expect,
@@ -91,30 +82,26 @@ class FiringOptions(msgspec.Struct, kw_only=True):
             rate=rate,
             policy=AddressPolicy(session.allowed_networks(allowed_networks)),
             silent=silent,
+            via=via,
         )
 
-    def event(self, endpoint: Endpoint) -> Event:
-        """A new event for the endpoint. Raises InvalidInput, EventRejected."""
-        webhook = endpoint.webhook
-        now = self.session.now_ms
-        unique = random_id(now, os.urandom(10))
-        # Of level user, it is an event of that user, as it would be in real life.
-        own = [f"{name}={msgspec.json.encode(webhook.owner_id).decode()}" for name in ("userid", "ownerid")]
-        settings = [*(own if webhook.level == "user" else ()), *self.settings]
-        return trial_event(self.event_type or webhook.event_types[0], unique, to_rfc3339(now), self.content, settings)
 
-
-def _content(session: Session, data: str | None) -> object:
-    """The JSON of --data, which is JSON itself, a file, or - for stdin."""
-    if data is None:
-        return msgspec.UNSET
-    text: bytes | str = data
-    if data == "-" or (not data.lstrip().startswith(("{", "[", '"')) and Path(data).expanduser().exists()):
-        text = read_bytes(session, data, "--data")
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"--data is neither JSON nor a file: {error}") from None
+def _refuse_what_the_server_decides(
+    secret: str | None, headers: Sequence[str], timeout: str | None, rate: float | None, networks: Sequence[str]
+) -> None:
+    given = {
+        "--secret": secret is not None,
+        "--header": bool(headers),
+        "--timeout": timeout is not None,
+        "--rate": rate is not None,
+        "--allow-network": bool(networks),
+    }
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise InvalidInput(
+            f"{' and '.join(names)} cannot be given with --via serve, where the server sends as it does",
+            "leave out either",
+        )
 
 
 def targets(
@@ -125,7 +112,9 @@ def targets(
     Raises InvalidInput for neither names nor --all, or both.
     """
     if bool(references) == everything:
-        raise InvalidInput("name webhooks, or give --all" if everything else "no webhook is named")
+        if everything:
+            raise InvalidInput("webhooks are named and --all is given", "give one of them")
+        raise InvalidInput("no webhook is named", "name one, or give --all")
     store = session.open_store()
     found = Outcomes(session)
     if everything:
@@ -139,61 +128,39 @@ def targets(
         session.note("there is no enabled webhook to fire at")
     if options.secret is not None:
         endpoints = [
-            Endpoint(one.row, one.version, one.webhook, [options.secret], one.encrypted_headers) for one in endpoints
+            Endpoint(one.row, one.version, one.webhook, [(options.secret, None)], one.encrypted_headers)
+            for one in endpoints
         ]
     if not options.silent:
+        options.events.tell_unknown_type()
         for endpoint in endpoints:
-            _tell_differences(session, endpoint, options)
+            for reason in held_back(endpoint, options.events.event(endpoint)):
+                session.note(f"{endpoint.webhook.name} would not get a real event like this: {reason}")
     return endpoints, found.exit_code
-
-
-def _tell_differences(session: Session, endpoint: Endpoint, options: FiringOptions) -> None:
-    """Say where a real event would fare otherwise than this one."""
-    webhook, event = endpoint.webhook, options.event(endpoint)
-    if not webhook.enabled:
-        session.note(f"{webhook.name} is disabled: it gets this test, and no events")
-    if endpoint.filter is not None and not endpoint.filter.matches(event):
-        session.note(f"{webhook.name}: its filter would keep this event back; it is sent all the same")
 
 
 def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> Document:
     """The requests as they would be sent; the values of encrypted headers are omitted."""
-    requests: list[dict[str, Any]] = []
-    for endpoint in endpoints:
-        event = options.event(endpoint)
-        request = prepare(endpoint, event.key, event.type, event.body, options.session.now_ms, test=True)
-        requests.append(
-            {
-                "webhookId": endpoint.webhook.id,
-                "method": "POST",
-                "url": request.url,
-                "headers": {**request.shown, **options.headers},
-                "body": msgspec.json.decode(request.body),
-            }
-        )
-    return Document(requests)
+    now = options.session.now_ms
+    return Document(
+        [
+            preview(endpoint, options.events.event(endpoint), now, test=True, headers=options.headers)
+            for endpoint in endpoints
+        ]
+    )
 
 
 def fire_all(session: Session, endpoints: Sequence[Endpoint], options: FiringOptions, worst: int) -> Listing | int:
-    """Fire, and show a line for each webhook."""
+    """Fire, directly or by the store's server, and show a line for each webhook. worst: the exit code so far."""
+    start = time.perf_counter()
+    shots: list[list[Shot]] = []
+    if endpoints and options.via == "serve":
+        from qwebhook.cli.server_firing import fire_by_server
 
-    async def run() -> tuple[list[list[Shot]], float]:
-        sender = Sender(options.policy, options.timeout)
-        plan = FiringPlan(
-            options.event,
-            lambda: session.now_ms,
-            count=options.count,
-            rate=options.rate,
-            expect=options.expect,
-            headers=options.headers,
-        )
-        start = time.perf_counter()
-        try:
-            return await fire(sender, endpoints, plan), time.perf_counter() - start
-        finally:
-            await sender.close()
-
-    shots, seconds = asyncio.run(run()) if endpoints else ([], 0.0)
+        shots = fire_by_server(session, endpoints, options)
+    elif endpoints:
+        shots = asyncio.run(_fire_directly(session, endpoints, options))
+    seconds = time.perf_counter() - start
     failed = [shot for volley in shots for shot in volley if not shot.ok]
     code = ExitCode.DELIVERY_FAILED if failed else ExitCode(worst)
     if options.silent:
@@ -203,6 +170,22 @@ def fire_all(session: Session, endpoints: Sequence[Endpoint], options: FiringOpt
     if options.count > 1:
         return Listing([summed_up(volley, seconds) for volley in shots], VOLLEYS, exit_code=code)
     return Listing([shot for volley in shots for shot in volley], SHOTS, exit_code=code)
+
+
+async def _fire_directly(session: Session, endpoints: Sequence[Endpoint], options: FiringOptions) -> list[list[Shot]]:
+    sender = Sender(options.policy, options.timeout)
+    plan = FiringPlan(
+        options.events.event,
+        lambda: session.now_ms,
+        count=options.count,
+        rate=options.rate,
+        expect=options.expect,
+        headers=options.headers,
+    )
+    try:
+        return await fire(sender, endpoints, plan)
+    finally:
+        await sender.close()
 
 
 def _start_of_response(shot: Shot) -> str:

@@ -9,15 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from qwebhook.cli.server_answers import authorization, refusal
 from qwebhook.model.envelope import JSON, MAX_BODY
-from qwebhook.model.errors import (
-    EventRejected,
-    Forbidden,
-    InvalidInput,
-    NotAuthorised,
-    QwebhookError,
-    Unavailable,
-)
+from qwebhook.model.errors import InvalidInput, Unavailable
 from qwebhook.model.event import Event
 
 if TYPE_CHECKING:
@@ -84,11 +78,7 @@ class ServerDestination:
 
         self._url = f"{server_url(url)}/events"
         self._sleep = sleep
-        headers = {"content-type": JSON}
-        if token:
-            if not token.isascii() or not token.isprintable():
-                raise InvalidInput("the token has characters that cannot be part of a header")
-            headers["authorization"] = f"Bearer {token}"
+        headers = {"content-type": JSON, **authorization(token)}
         # No redirects: the token is meant for this server and no other.
         self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport)
 
@@ -113,7 +103,7 @@ class ServerDestination:
                 return msgspec.json.decode(response.content, type=Receipt)
             except msgspec.DecodeError:
                 raise Unavailable(f"the answer of {self._url} is not that of a qwebhook server") from None
-        raise _refusal(response.status_code, response.content, self._url)
+        raise refusal(response.status_code, response.content, self._url, "publisher", "admin")
 
     def _send(self, body: bytes) -> httpx.Response:
         import httpx
@@ -166,34 +156,3 @@ def _wait(headers: Mapping[str, str], attempt: int) -> float:
     asked = headers.get("retry-after", "")
     seconds = float(asked) if asked.isdigit() else 0.5 * 2.0**attempt
     return min(seconds, LONGEST_WAIT)
-
-
-class _Problem(msgspec.Struct):
-    title: str = ""
-    detail: str = ""
-
-
-class _Problems(msgspec.Struct):
-    errors: list[_Problem] = []
-
-
-def _refusal(status: int, content: bytes, url: str) -> QwebhookError:
-    """The error that a status stands for, in the server's words where it has any."""
-    try:
-        problem = msgspec.json.decode(content, type=_Problems).errors[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
-        problem = _Problem()
-    title = problem.title
-    if status == 401:
-        return NotAuthorised(
-            title or f"{url} wants a token", problem.detail or "put one of role publisher into QWEBHOOK_TOKEN"
-        )
-    if status == 403:
-        return Forbidden(
-            title or f"{url} does not allow it", problem.detail or "the token needs role publisher or admin"
-        )
-    if status in (400, 413, 415, 422):
-        return EventRejected(title or f"{url} answered {status}", problem.detail)
-    if status in (404, 405) or 300 <= status < 400:
-        return Unavailable(f"{url} answered {status}: no qwebhook server is there", "check the URL")
-    return Unavailable(title or f"{url} answered {status}", problem.detail or "try again later")

@@ -169,6 +169,14 @@ class Limited:
         return f"these are the first {self._limit}; --all shows the rest" if self.more else ""
 
 
+def check_selection(references: Sequence[str], everything: bool, filters: dict[str, Any]) -> None:
+    """Raises InvalidInput for neither names nor a selection, or both."""
+    if references and (everything or filters):
+        raise InvalidInput("webhooks are named and selected at once", "give names, or --all and filters")
+    if not references and not everything and not filters:
+        raise InvalidInput("no webhook is named", "name one, or give --all or a filter")
+
+
 def selected_webhooks(
     session: Session,
     references: Sequence[str],
@@ -180,10 +188,7 @@ def selected_webhooks(
 
     Raises InvalidInput for neither names nor a selection, or both.
     """
-    if references and (everything or filters):
-        raise InvalidInput("webhooks are named and selected at once", "give names, or --all and filters")
-    if not references and not everything and not filters:
-        raise InvalidInput("no webhook is named", "name one, or give --all or a filter")
+    check_selection(references, everything, filters)
     store = session.open_store()
     if not references:
         # Read to the end first: what is done to them may change which ones the filters select.

@@ -158,9 +158,13 @@ class Session:
         self.stderr.flush()
 
     def _say(self, message: str) -> None:
-        # One line, whatever a file name or a server put into the message.
-        self.stderr.write(f"{PROGRAM}: {printable(message)}\n")
-        self.stderr.flush()
+        try:
+            # One line, whatever a file name or a server put into the message.
+            self.stderr.write(f"{PROGRAM}: {printable(message)}\n")
+            self.stderr.flush()
+        except OSError:
+            # Nobody can be told; the exit code still speaks.
+            discard(self.stderr)
 
     # The store
 
@@ -236,6 +240,16 @@ def session_of(context: Context) -> Session:
     session = context.find_root().obj
     assert isinstance(session, Session)
     return session
+
+
+def discard(stream: TextIO) -> None:
+    """Drop what a stream could not write, and what comes. Python tries once more at exit, and failing then would
+    change the exit code.
+    """
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        return
 
 
 def _closed(mode: str) -> TextIO:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from qwebhook.cli.results import Column, View
 from qwebhook.model.delivery import Delivery
+from qwebhook.model.errors import NotFound
 from qwebhook.model.webhook import Webhook
+from qwebhook.store.contract import Inbound, Token
 
 if TYPE_CHECKING:
     from qwebhook.store.contract import Administration
@@ -39,6 +41,29 @@ DELIVERIES = View(
     identifier=lambda delivery: delivery.id,
     fields=Delivery.__struct_encode_fields__,
 )
+TOKENS = View(
+    columns=[
+        Column("ID", lambda token: token.id, spare=True),
+        Column("NAME", lambda token: token.name),
+        Column("ROLE", lambda token: token.role),
+        Column("USER", lambda token: token.user_id),
+        Column("CREATED", lambda token: token.created_at, "time", spare=True),
+        Column("LAST USED", lambda token: token.last_used_at, "time"),
+    ],
+    identifier=lambda token: token.id,
+    fields=Token.__struct_encode_fields__,
+)
+INBOUNDS = View(
+    columns=[
+        Column("ID", lambda inbound: inbound.id, spare=True),
+        Column("NAME", lambda inbound: inbound.name),
+        Column("SECRETS", lambda inbound: inbound.secrets, "number"),
+        Column("CREATED", lambda inbound: inbound.created_at, "time"),
+        Column("BY", lambda inbound: inbound.created_by_user_id, spare=True),
+    ],
+    identifier=lambda inbound: inbound.id,
+    fields=Inbound.__struct_encode_fields__,
+)
 # Of one webhook: without the column that would say the same in each line.
 DELIVERIES_OF_WEBHOOK = View(
     columns=[column for column in DELIVERIES.columns if column.title != "WEBHOOK"],
@@ -48,11 +73,14 @@ DELIVERIES_OF_WEBHOOK = View(
 
 
 def with_names(deliveries: View, store: Administration) -> View:
-    """The view with the names of the webhooks in place of their ids, each looked up once."""
+    """The view with the names of the webhooks in place of their ids, each looked up once. A deleted one has its id."""
 
     @cache
     def name(webhook_id: str) -> str:
-        return store.get_webhook(webhook_id).name
+        try:
+            return store.get_webhook(webhook_id).name
+        except NotFound:
+            return webhook_id
 
     columns = [
         column._replace(value=lambda delivery: name(delivery.webhook_id)) if column.title == "WEBHOOK" else column

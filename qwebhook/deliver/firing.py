@@ -116,24 +116,36 @@ def _judged(endpoint: Endpoint, event: Event, exchange: Exchange, expect: int | 
     result = exchange.result
     response = None
     if isinstance(result, Reply):
-        ok = result.status == expect if expect is not None else 200 <= result.status < 300
         body = result.body[:SHOWN_BYTES].decode("utf-8", "replace")
         response = FiredResponse(result.status, dict(result.headers), body)
-    else:
-        ok = False
-    why = reason(result)
-    if not ok and expect is not None and response is not None:
-        why += f", {expect} was expected"
+    return shot(endpoint, event, reason(result), response, exchange.first_byte, exchange.duration, expect)
+
+
+def shot(
+    endpoint: Endpoint,
+    event: Event,
+    why: str,
+    response: FiredResponse | None,
+    first_byte: float | None,
+    duration: float,
+    expect: int | None,
+) -> Shot:
+    """The shot that ended so. why: as on record. expect: the status that counts as success, None: any 2xx."""
+    ok = False
+    if response is not None:
+        ok = response.status_code == expect if expect is not None else 200 <= response.status_code < 300
+        if not ok and expect is not None:
+            why += f", {expect} was expected"
     return Shot(
         webhook_id=endpoint.webhook.id,
         name=endpoint.webhook.name,
-        url=exchange.url,
+        url=endpoint.webhook.url,
         event_type=event.type,
         event_id=event.id,
         ok=ok,
         reason=why,
-        first_byte=_tenths(exchange.first_byte) if exchange.first_byte is not None else None,
-        duration=_tenths(exchange.duration),
+        first_byte=_tenths(first_byte) if first_byte is not None else None,
+        duration=_tenths(duration),
         response=response,
     )
 

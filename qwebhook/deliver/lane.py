@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 
 from qwebhook.model.delivery import THROTTLED, Delivered, Outcome, Reply, RetryAt
@@ -15,6 +16,10 @@ READY_LIMIT = 256
 # After this many 429 or 503 in a row that ask for a pause, the whole webhook pauses, at most for a day.
 THROTTLES_BEFORE_PAUSE = 3
 LONGEST_PAUSE = 86_400_000
+MINUTE = 60_000
+# A start that comes late by up to this many milliseconds counts as made in time, so that a rate of thousands a minute
+# is reached although timers wake us late. The spacing is wider by as much as that could let into one minute too many.
+CATCH_UP = 50
 
 
 class Lane:
@@ -23,9 +28,14 @@ class Lane:
     ready: claimed, to be started in order. held: sequences that are ready or in flight. store_due: when the
     earliest delivery falls due that is in the store and not held; None if there is none. paused_until: before this,
     nothing is started.
+
+    A rate is kept by spacing starts evenly, without saving up for a burst: then no minute, wherever it begins, sees
+    more starts than the rate, and what is remembered is one number.
     """
 
     __slots__ = (
+        "_last_start",
+        "_spacing",
         "_throttles",
         "endpoint",
         "fetching",
@@ -35,6 +45,7 @@ class Lane:
         "paused_until",
         "ready",
         "runnable",
+        "spaced_until",
         "store_due",
         "timer",
     )
@@ -47,11 +58,14 @@ class Lane:
         self.limit = LEAST_CONCURRENCY
         self.store_due: int | None = None
         self.paused_until = 0
+        self.spaced_until = 0.0
         self.fetching = False
         self.runnable = False
         self.timer: asyncio.TimerHandle | None = None
         self._throttles = 0
-        self._fix_limit()
+        self._spacing = 0.0
+        self._last_start = 0.0
+        self._take_settings()
 
     @property
     def strict(self) -> bool:
@@ -64,8 +78,25 @@ class Lane:
             bool(self.ready)
             and self.in_flight < self.limit
             and self.paused_until <= now
+            and (self.spaced_until <= now or self._clock_was_set_back(now))
             and self.endpoint.webhook.enabled
         )
+
+    def start(self, now: int) -> Claim:
+        """The delivery to start, which takes a slot; only if `can_start`."""
+        self.in_flight += 1
+        if self._spacing:
+            late = 0 <= now - self.spaced_until <= CATCH_UP
+            self._last_start = self.spaced_until if late else now
+            self.spaced_until = self._last_start + self._spacing
+        return self.ready.popleft()
+
+    def opens_at(self) -> int:
+        """When neither a pause nor the rate holds the webhook back any longer."""
+        return max(self.paused_until, math.ceil(self.spaced_until))
+
+    def _clock_was_set_back(self, now: int) -> bool:
+        return self.spaced_until - now > self._spacing + 1  # what rounding may make of it
 
     def wants_more(self, now: int) -> bool:
         """Whether to read from the store: nothing is ready, and something there is due."""
@@ -92,7 +123,7 @@ class Lane:
         """Take a new version of the webhook; what was ready, which the store knows better now: it may be discarded."""
         was_enabled = self.endpoint.webhook.enabled
         self.endpoint = endpoint
-        self._fix_limit()
+        self._take_settings()
         dropped = list(self.ready)
         self.ready.clear()
         self.held.difference_update(claim.sequence for claim in dropped)
@@ -102,8 +133,11 @@ class Lane:
             self._throttles = 0
         return dropped
 
-    def _fix_limit(self) -> None:
+    def _take_settings(self) -> None:
         settings = self.endpoint.webhook.qwebhook
+        rate = settings.rate_per_minute
+        self._spacing = (MINUTE + CATCH_UP) / rate if rate else 0.0
+        self.spaced_until = self._last_start + self._spacing if rate else 0.0
         if self.strict:
             self.limit = 1
         elif settings.concurrency is not None:

@@ -8,6 +8,7 @@ import msgspec
 
 from qwebhook import __version__
 from qwebhook.model import catalogue
+from qwebhook.model.consent import REQUEST_ORIGIN
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.envelope import as_cloud_event, with_type
 from qwebhook.model.event import read_event
@@ -18,12 +19,16 @@ TEST_HEADER = "qwebhook-test"
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
-    """One signed POST. shown: the headers for records and logs, without the values of encrypted ones."""
+    """One request, signed where it is a delivery.
+
+    shown: the headers for records and logs, without the values of encrypted ones.
+    """
 
     url: str
     headers: dict[str, str]
     shown: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 def message_id(key: bytes, webhook_id: str) -> str:
@@ -51,6 +56,8 @@ def prepare(
         headers = {name: value for name, value in headers.items() if name.lower() not in lower} | own
     headers["webhook-id"] = identifier
     headers["webhook-timestamp"] = str(seconds)
+    if webhook.qwebhook.request_origin is not None:
+        headers[REQUEST_ORIGIN] = webhook.qwebhook.request_origin
     if test:
         headers[TEST_HEADER] = "true"
     headers |= endpoint.signer.headers(identifier, seconds, body)

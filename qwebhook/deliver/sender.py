@@ -14,9 +14,11 @@ import ssl
 import time
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
@@ -64,8 +66,8 @@ class _VettingResolver(AbstractResolver):
 class _Route:
     """What every request to one URL has in common.
 
-    template: names the peer to the connector; never sent. head: the request line and the headers that follow from the
-    URL, without `Authorization`, which stands in authorization if the URL has a user name.
+    template: names the peer to the connector; never sent. head: the request line after the method, and the headers
+    that follow from the URL, without `Authorization`, which stands in authorization if the URL has a user name.
     """
 
     __slots__ = ("authorization", "head", "template")
@@ -75,11 +77,11 @@ class _Route:
             "POST", URL(url), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"), loop=loop
         )
         self.authorization = self.template.headers.get("Authorization")
-        self.head = f"POST {self.template.url.raw_path_qs} HTTP/1.1\nHost: {self.template.headers['Host']}\n"
+        self.head = f" {self.template.url.raw_path_qs} HTTP/1.1\nHost: {self.template.headers['Host']}\n"
 
-    def request(self, headers: dict[str, str], body: bytes) -> bytes:
+    def request(self, method: str, headers: dict[str, str], body: bytes) -> bytes:
         """The bytes of a request. Raises ValueError for a header that would be more than one line."""
-        head = self.head + "".join([f"{name}: {value}\n" for name, value in headers.items()])
+        head = method + self.head + "".join([f"{name}: {value}\n" for name, value in headers.items()])
         if self.authorization and not any(name.lower() == "authorization" for name in headers):
             head += f"Authorization: {self.authorization}\n"
             count = len(headers) + 3
@@ -137,6 +139,8 @@ class Sender:
             ssl=ssl.create_default_context(),
             timeout_ceil_threshold=total + 1,
         )
+        # Connections that have carried an exchange, while the connector keeps them.
+        self._used: WeakSet[BaseProtocol] = WeakSet()
         loop = asyncio.get_running_loop()
         self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, loop))
 
@@ -174,10 +178,22 @@ class Sender:
 
     async def _exchange(self, request: PreparedRequest, incoming: _Incoming) -> None:
         route = self._route(request.url)
-        data = route.request(request.headers, request.body)
-        connection = await self._connect(route)
+        data = route.request(request.method, request.headers, request.body)
+        connection, used = await self._connect(route)
         try:
-            protocol, transport = connection.protocol, connection.transport
+            await self._converse(connection, data, incoming)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not used or incoming.head is not None or _had_begun_to_answer(error):
+                raise
+            # A receiver may close a connection that it kept open at any time, this very moment included, and is not at
+            # fault (RFC 9112, section 9.3.1). Once more, then; it tells by `webhook-id` if it has had this after all.
+            connection, _ = await self._connect(route, anew=True)
+            await self._converse(connection, data, incoming)
+
+    async def _converse(self, connection: Connection, data: bytes, incoming: _Incoming) -> None:
+        """Send the bytes of a request and take the answer; the connection is given back or closed."""
+        protocol, transport = connection.protocol, connection.transport
+        try:
             if protocol is None or transport is None:
                 raise aiohttp.ServerDisconnectedError
             # A compressed body would be inflated into memory: none is asked for, and what comes is kept as it is.
@@ -204,16 +220,26 @@ class Sender:
                 incoming.add(part)
                 incoming.complete = not part
         finally:
-            if incoming.complete:
+            if incoming.complete and protocol is not None:
+                self._used.add(protocol)
                 connection.release()
             else:
                 connection.close()
 
-    async def _connect(self, route: _Route) -> Connection:
-        try:
-            return await self._connector.connect(route.template, [], self._timeout)
-        except TimeoutError:
-            raise aiohttp.ConnectionTimeoutError from None
+    async def _connect(self, route: _Route, *, anew: bool = False) -> tuple[Connection, bool]:
+        """A connection, and whether it has been used before. anew: one that has not."""
+        while True:
+            try:
+                connection = await self._connector.connect(route.template, [], self._timeout)
+            except TimeoutError:
+                raise aiohttp.ConnectionTimeoutError from None
+            protocol = connection.protocol
+            if protocol is None or protocol not in self._used:
+                return connection, False
+            # What came while nothing was asked would be taken for the answer to what is sent next.
+            if not anew and not protocol.should_close:
+                return connection, True
+            connection.close()
 
     def _failure(self, error: Exception) -> Failure:
         kind, reason = _classified(error)
@@ -256,6 +282,11 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, HttpProcessingError):
         return "protocol", f"the answer is not HTTP: {error.message.partition(chr(10))[0].rstrip(':')}"
     return "protocol", _words(error)
+
+
+def _had_begun_to_answer(error: aiohttp.ClientError) -> bool:
+    # aiohttp puts here what it has of an answer, and a text if it has nothing.
+    return not isinstance(getattr(error, "message", ""), str)
 
 
 def _refusal(error: BaseException) -> str:

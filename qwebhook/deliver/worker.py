@@ -14,18 +14,11 @@ from typing import Protocol
 
 import msgspec
 
+from qwebhook.deliver.attempt import attempt
 from qwebhook.deliver.lane import READY_LIMIT, Lane
-from qwebhook.deliver.request import prepare
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.writer import Clock, Writer
-from qwebhook.model.delivery import (
-    Exchange,
-    Failure,
-    Outcome,
-    RetryAt,
-    judge,
-    reason,
-)
+from qwebhook.model.delivery import Exchange, Outcome, RetryAt, judge, reason
 from qwebhook.model.endpoint import Endpoint, EndpointIndex
 from qwebhook.model.errors import Unavailable
 from qwebhook.store.contract import Claim, Journal, Recording, Written
@@ -94,6 +87,11 @@ class Worker:
             self._offer(written.raised, now)
         self._pump()
 
+    def offer(self, claims: Iterable[Claim]) -> None:
+        """Take deliveries that were put into the store in another way than by accepting events."""
+        self._offer(claims, self._clock())
+        self._pump()
+
     def take_endpoints(self, index: EndpointIndex) -> None:
         """Work with the webhooks as they are now; those in flight end as they began."""
         for row in self._lanes.keys() - index.by_row.keys():
@@ -112,6 +110,7 @@ class Worker:
                 if dropped:
                     known.due_later(0)
                 self._take_turn(known)
+        self._pump()
 
     def _offer(self, claims: Iterable[Claim], now: int) -> None:
         for claim in claims:
@@ -153,9 +152,8 @@ class Worker:
                         self._loop.call_soon(self._pump_on)
                     return
                 started += 1
-                claim = lane.ready.popleft()
+                claim = lane.start(now)
                 self._ready_bytes -= len(claim.body)
-                lane.in_flight += 1
                 task = self._loop.create_task(self._deliver(lane, claim))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -172,14 +170,15 @@ class Worker:
         self._pump()
 
     def _set_timer(self, lane: Lane, now: int) -> None:
-        """Wake the lane when its pause ends, or when its next delivery falls due."""
-        due = lane.paused_until if lane.ready else lane.store_due
+        """Wake the lane when its pause ends or its rate allows, or when its next delivery falls due."""
+        opens_at = lane.opens_at()
+        due = opens_at if lane.ready else lane.store_due
         if lane.timer is not None:
             lane.timer.cancel()
             lane.timer = None
         if due is None or not lane.endpoint.webhook.enabled or lane.fetching:
             return
-        due = max(due, lane.paused_until)
+        due = max(due, opens_at)
         if due <= now and (lane.ready or lane.in_flight):
             return  # waits for a slot, not for time
         # An hour at most: the clock may be set while we sleep.
@@ -227,7 +226,7 @@ class Worker:
     async def _deliver(self, lane: Lane, claim: Claim) -> None:
         endpoint = lane.endpoint
         try:
-            exchange = await self._attempt(endpoint, claim)
+            exchange = await attempt(self._sender, endpoint, claim.key, claim.type, claim.body, self._clock())
             now = self._clock()
             outcome = judge(exchange.result, claim.attempt, now, self._randomness())
             lane.learn(exchange.result, outcome, now)
@@ -257,17 +256,6 @@ class Worker:
         lane.held.discard(claim.sequence)
         if isinstance(outcome, RetryAt):
             lane.due_later(outcome.due)
-
-    async def _attempt(self, endpoint: Endpoint, claim: Claim) -> Exchange:
-        now = self._clock()
-        if endpoint.problem:
-            return Exchange(endpoint.webhook.url, {}, claim.body, now, 0.0, Failure("invalid", endpoint.problem))
-        try:
-            request = prepare(endpoint, claim.key, claim.type, claim.body, now)
-        except Exception as error:
-            failure = Failure("invalid", f"the request cannot be made: {error}")
-            return Exchange(endpoint.webhook.url, {}, claim.body, now, 0.0, failure)
-        return await self._sender.send(request)
 
     async def _watch(self, commits: int) -> None:
         """Notice what other processes committed: changed webhooks, and events put straight into the store."""

@@ -7,9 +7,9 @@ the next transaction takes all of it. So the rate is bounded by the disk's bandw
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from qwebhook.model.errors import QwebhookError, Unavailable
 from qwebhook.model.event import Event
@@ -18,11 +18,18 @@ from qwebhook.store.contract import Accepted, Journal, Recording, Written
 T = TypeVar("T")
 Clock = Callable[[], int]
 
-# Events that may wait for the writer; beyond this, the server says that it cannot keep up.
+# Events that may wait for the writer, and bytes of their bodies; beyond either, the server says that it cannot keep up.
 WAITING_LIMIT = 10_000
+WAITING_BYTES = 64 << 20
 # Events in one transaction, so that the first of them does not wait for a very long one.
 BATCH_LIMIT = 500
 RETRY_SECONDS = 1.0
+
+
+class Run(Protocol):
+    """Runs work on a journal, wherever that is: `Writer.run`, or a journal of the caller's own."""
+
+    def __call__(self, work: Callable[[Journal], T], /) -> Awaitable[T]: ...
 
 
 class Overloaded(Unavailable):
@@ -73,16 +80,19 @@ class Writer:
         self._events: list[tuple[list[Event], asyncio.Future[list[Accepted]]]] = []
         self._recordings: list[tuple[Recording, asyncio.Future[None]]] = []
         self._waiting = 0
+        self._waiting_bytes = 0
         self._one_by_one = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     def accept(self, events: list[Event]) -> asyncio.Future[list[Accepted]]:
         """Done when the events are on disk. Raises Overloaded at once, Unavailable later."""
+        count, size = len(events), _size_of(events)
         # One request may hold more than that, and would be no smaller the next time.
-        if self._waiting and self._waiting + len(events) > WAITING_LIMIT:
+        if self._waiting and (self._waiting + count > WAITING_LIMIT or self._waiting_bytes + size > WAITING_BYTES):
             raise Overloaded("more events wait than can be written", "send them again in a few seconds")
-        self._waiting += len(events)
+        self._waiting += count
+        self._waiting_bytes += size
         future: asyncio.Future[list[Accepted]] = self._loop.create_future()
         self._events.append((events, future))
         self._start()
@@ -170,7 +180,7 @@ class Writer:
             if not accepting.done():
                 accepting.set_result(accepted[position : position + len(group)])
             position += len(group)
-            self._waiting -= len(group)
+            self._no_longer_waiting(group)
         for _, recorded in batch.recordings:
             if not recorded.done():
                 recorded.set_result(None)
@@ -178,9 +188,13 @@ class Writer:
     def _refuse(self, waiting: Sequence[tuple[Any, asyncio.Future[Any]]], error: QwebhookError) -> None:
         for things, future in waiting:
             if isinstance(things, list):
-                self._waiting -= len(things)
+                self._no_longer_waiting(things)
             if not future.done():
                 future.set_exception(error)
+
+    def _no_longer_waiting(self, events: list[Event]) -> None:
+        self._waiting -= len(events)
+        self._waiting_bytes -= _size_of(events)
 
     async def close(self, seconds: float) -> bool:
         """Write what waits and stop the thread; whether everything was written within the seconds."""
@@ -191,3 +205,7 @@ class Writer:
             return False
         self._thread.shutdown()
         return True
+
+
+def _size_of(events: list[Event]) -> int:
+    return sum([len(event.body) for event in events])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from qwebhook.model import catalogue
 from qwebhook.model.event import Event
 from qwebhook.model.filter import Filter
-from qwebhook.model.signature import Signer
+from qwebhook.model.signature import Signer, TimedSecret
 from qwebhook.model.webhook import Webhook
 
 
@@ -15,7 +15,8 @@ class Endpoint:
     """One version of a webhook with its secrets decrypted, its filter compiled and its signing keys prepared.
 
     row: its number in the store. version: that of the store when the webhook was last changed.
-    secrets: the current one first, then those in their grace period. encrypted_headers: with their values.
+    secrets: the current one first, then those in their grace period, each with its end. encrypted_headers: with their
+    values.
     problem: why nothing can be sent to it, "" for nearly all.
     """
 
@@ -26,7 +27,7 @@ class Endpoint:
         row: int,
         version: int,
         webhook: Webhook,
-        secrets: list[str],
+        secrets: Sequence[TimedSecret],
         encrypted_headers: dict[str, str],
         problem: str = "",
     ) -> None:

@@ -14,8 +14,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from qwebhook.model.decoding import NOT_JSON, decoding_reason
 from qwebhook.model.errors import EventRejected, UnsupportedFormat
-from qwebhook.model.event import NOT_JSON, Event, decoding_reason, read_event
+from qwebhook.model.event import Event, read_event
 
 MAX_BODY = 1 << 20
 STRUCTURED = "application/cloudevents+json"

@@ -12,6 +12,7 @@ QwebhookError                    1   500   something failed
 ├── Conflict                     1   409   the thing exists already, or a field is read-only
 ├── NotAuthorised                4   401   no or wrong credentials
 │   └── Forbidden                4   403   known, but not allowed
+│       └── QuotaExceeded                  a user has as many webhooks as one may have
 ├── NotFound                     5   404   no such webhook, delivery, event type …
 └── Unavailable                  6   503   store or server unreachable
     ├── StoreMissing                       there is no such file
@@ -134,6 +135,12 @@ class Forbidden(NotAuthorised):
 
     status = 403
     code = "QWH-FORBIDDEN"
+
+
+class QuotaExceeded(Forbidden):
+    """A user has as many webhooks as one may have."""
+
+    code = "QWH-QUOTA"
 
 
 class NotFound(QwebhookError):

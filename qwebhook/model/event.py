@@ -11,13 +11,12 @@ from hashlib import blake2b
 
 import msgspec
 
+from qwebhook.model.decoding import NOT_JSON, decoding_reason
 from qwebhook.model.errors import EventRejected
 
 MAX_TYPE_LENGTH = 255
 TEST_ID_PREFIX = "test-"
 KEY_BYTES = 16
-# What msgspec raises for bytes that are no JSON, or not of the wanted shape.
-NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _EMPTY = msgspec.Raw(b"")
 # What a CloudEvents extension attribute may be.
 _Scalar = str | int | bool | None
@@ -219,10 +218,3 @@ def _checked_type(name: str, value: str | None) -> str:
 def is_well_formed_type(name: str) -> bool:
     """Printable ASCII without spaces or commas (lists of types are comma-separated), at most 255 characters."""
     return 0 < len(name) <= MAX_TYPE_LENGTH and name.isascii() and name.isprintable() and not set(name) & {" ", ","}
-
-
-def decoding_reason(error: Exception) -> str:
-    """What one of NOT_JSON says, for a person."""
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return str(error).replace("`", "'").removeprefix("JSON is malformed: ")

@@ -1,7 +1,8 @@
-"""JSON Patch on a webhook: the subset of RFC 6902 that the service takes (`add`, `remove`, `replace`).
+"""Changes of a webhook: JSON Patch, in the subset of RFC 6902 that the service takes (`add`, `remove`, `replace`), and
+the full replace.
 
-A pure function from a webhook and operations to a webhook; the result is validated whole, so that operations which
-only together make sense (a new URL and the encrypted headers for it) pass together.
+Pure functions from a webhook and a change to a webhook; the result is validated whole, so that operations which only
+together make sense (a new URL and the encrypted headers for it) pass together.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from qwebhook.model.decoding import misfit
 from qwebhook.model.errors import Forbidden, InvalidPatch, InvalidWebhook
 from qwebhook.model.signature import check_secret
-from qwebhook.model.webhook import Level, Settings, Webhook, check_fields, check_headers
+from qwebhook.model.webhook import Level, Settings, Webhook, WebhookReplacement, check_fields, check_headers
 
 _FIELD_TYPES: dict[str, Any] = {
     "name": str,
@@ -59,7 +61,7 @@ class PatchOperation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Patched(msgspec.Struct, kw_only=True):
-    """The webhook after a patch; what cannot be read back is UNSET where the patch leaves it alone."""
+    """The webhook after a change; what cannot be read back is UNSET where the change leaves it alone."""
 
     webhook: Webhook
     secret: str | UnsetType | None = UNSET
@@ -89,20 +91,43 @@ def apply_patch(
     secret = changed.pop("secret", UNSET)
     encrypted = changed.pop("encryptedHeaders", UNSET)
     result = msgspec.structs.replace(webhook, **{_ATTRIBUTES.get(name, name): value for name, value in changed.items()})
-    if webhook.enable_cloud_event_delivery and not result.enable_cloud_event_delivery:
-        raise Forbidden("enableCloudEventDelivery cannot be turned off again", "make a new webhook instead")
-    if isinstance(encrypted, dict):
-        result = msgspec.structs.replace(result, encrypted_headers=sorted(encrypted))
     if result.url != webhook.url and _kept(webhook, operations):
         raise InvalidWebhook(
             "encryptedHeaders",
             "must be given again or removed with a new url",
             "their values were meant for the old one",
         )
-    if isinstance(secret, str):
-        check_secret(secret)
+    return _checked(webhook, result, secret, encrypted)
+
+
+def apply_replacement(webhook: Webhook, replacement: WebhookReplacement) -> Patched:
+    """The webhook with everything that a client writes replaced, validated whole.
+
+    Raises InvalidWebhook, InvalidFilter, Forbidden.
+    """
+    given = {name: getattr(replacement, name) for name in replacement.__struct_fields__}
+    secret, encrypted = given.pop("secret"), given.pop("encrypted_headers")
+    for name in ("level", "owner_id", "enable_cloud_event_delivery", "qwebhook"):
+        if given[name] is None:
+            del given[name]
+    return _checked(webhook, msgspec.structs.replace(webhook, **given), secret, encrypted)
+
+
+def _checked(
+    before: Webhook, after: Webhook, secret: str | UnsetType | None, encrypted: dict[str, str] | UnsetType
+) -> Patched:
+    """The change, if the rules allow what comes of it. `after` lacks what follows from the secret and the headers."""
+    if before.enable_cloud_event_delivery and not after.enable_cloud_event_delivery:
+        raise Forbidden("enableCloudEventDelivery cannot be turned off again", "make a new webhook instead")
+    result = after
+    if isinstance(encrypted, dict):
+        result = msgspec.structs.replace(result, encrypted_headers=sorted(encrypted))
     if secret is not UNSET:
         result = msgspec.structs.replace(result, secret_key_added=secret is not None)
+    if result.enabled and not before.enabled:
+        result = msgspec.structs.replace(result, disabled_reason=None, disabled_reason_code=None)
+    if isinstance(secret, str):
+        check_secret(secret)
     check_fields(result)
     values = encrypted if isinstance(encrypted, dict) else dict.fromkeys(result.encrypted_headers, "")
     check_headers("encryptedHeaders", values, taken=result.headers)
@@ -123,8 +148,11 @@ def _apply_one(
     if len(rest) > 1 or (rest and field not in _MAPS):
         raise InvalidPatch(f"path {operation.path!r} does not exist")
     removing = operation.op == "remove"
-    if removing == (operation.value is not UNSET):
-        raise InvalidPatch("'remove' takes no value" if removing else f"{operation.op!r} needs a value")
+    # Some clients send "value": null with every operation.
+    if removing and operation.value not in (UNSET, None):
+        raise InvalidPatch("'remove' takes no value")
+    if not removing and operation.value is UNSET:
+        raise InvalidPatch(f"{operation.op!r} needs a value")
     # null is how a webhook that was read shows a field that it does not have.
     removing = removing or (operation.value is None and not rest and field in _REMOVED)
     if not rest:
@@ -165,7 +193,7 @@ def _converted(field: str, wanted: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        raise InvalidWebhook(field, str(error).replace("`", "'")) from None
+        raise InvalidWebhook(*misfit(error, wanted, at=field)) from None
 
 
 def _unescaped(part: str) -> str:

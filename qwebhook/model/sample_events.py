@@ -10,6 +10,7 @@ import msgspec
 from qwebhook.model import catalogue
 from qwebhook.model.errors import InvalidInput
 from qwebhook.model.event import TEST_ID_PREFIX, Event, read_event
+from qwebhook.model.webhook import Webhook
 
 
 def trial_event(
@@ -34,6 +35,14 @@ def trial_event(
     for setting in settings:
         _set(body, setting)
     return read_event(msgspec.json.encode(body))
+
+
+def settings_of_owner(webhook: Webhook) -> list[str]:
+    """Settings that make an event one of the webhook's owner, if its level has it see no others."""
+    if webhook.level != "user":
+        return []
+    owner = msgspec.json.encode(webhook.owner_id).decode()
+    return [f"{name}={owner}" for name in ("userid", "ownerid")]
 
 
 def _set(body: dict[str, Any], setting: str) -> None:

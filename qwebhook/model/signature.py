@@ -18,6 +18,10 @@ from qwebhook.model.errors import InvalidWebhook
 PREFIX = "whsec_"
 GENERATED_BYTES = 32
 TOLERANCE_SECONDS = 300
+# Secrets that sign at once: each makes `webhook-signature` longer, and receivers limit how long a header may be.
+MOST_SECRETS = 10
+# A secret and when it runs out (milliseconds since the epoch); None: it does not.
+TimedSecret = tuple[str, int | None]
 _RULE = "give 32 to 64 characters, a whsec_ secret (base64 of 24 to 64 bytes), or `generate`"
 
 
@@ -68,24 +72,29 @@ def standard_signature(key: bytes, message_id: str, timestamp: int, body: bytes)
 class Signer:
     """Signs for one webhook; the keys are prepared once, not per delivery.
 
-    secrets: the current one first, then those still in their grace period.
+    secrets: the current one first, then those in their grace period.
     """
 
     __slots__ = ("_qlik", "_standard")
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[TimedSecret]) -> None:
         # Copies of a keyed HMAC rather than `hmac.digest`: that gives the interpreter's lock away at every call,
         # however short, and under load getting it back takes ten times as long as the digest.
-        self._qlik = hmac.new(secrets[0].encode(), digestmod="sha256") if secrets else None
-        self._standard = [hmac.new(standard_key(secret), digestmod="sha256") for secret in secrets]
+        self._qlik = hmac.new(secrets[0][0].encode(), digestmod="sha256") if secrets else None
+        self._standard = [(hmac.new(standard_key(secret), digestmod="sha256"), until) for secret, until in secrets]
 
     def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-        """`webhook-signature` (every secret) and `Qlik-Signature` (the current one); empty without a secret."""
+        """`webhook-signature` (every secret that has not run out) and `Qlik-Signature` (the current one).
+
+        Empty without a secret. timestamp: whole seconds since the epoch, the time of signing.
+        """
         if self._qlik is None:
             return {}
         start = b"%s.%d." % (message_id.encode(), timestamp)
         entries = []
-        for keyed in self._standard:
+        for keyed, until in self._standard:
+            if until is not None and until <= timestamp * 1000:
+                continue
             mac = keyed.copy()
             mac.update(start)
             mac.update(body)

@@ -10,6 +10,7 @@ from qwebhook.model.errors import InvalidInput
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+")
 
 
 def to_rfc3339(milliseconds: int) -> str:
@@ -48,13 +49,28 @@ def duration_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        parts = list(_DURATION_PART.finditer(text))
-        if not parts or "".join(part[0] for part in parts) != text:
+        if not _DURATION.fullmatch(text):
             raise InvalidInput(f"{text!r} is not a duration", "write 90s, 15m, 24h or 7d") from None
-        seconds = sum(float(part[1]) * _UNITS[part[2]] for part in parts)
+        seconds = sum(float(part[1]) * _UNITS[part[2]] for part in _DURATION_PART.finditer(text))
     if not 0 <= seconds < 10**10:
         raise InvalidInput(f"{text!r} is not a duration", "write 90s, 15m, 24h or 7d")
     return seconds
+
+
+def moment(text: str, now: int) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time, or of a duration before `now`, such as `90m` or `7d`.
+
+    A bare number is neither: it could be meant as seconds, or as a year. Raises InvalidInput.
+    """
+    text = text.strip()
+    try:
+        if _DURATION.fullmatch(text):
+            return now - round(duration_seconds(text) * 1000)
+        return from_rfc3339(text)
+    except InvalidInput:
+        raise InvalidInput(
+            f"{text!r} is neither a time nor a duration before now", "write 2026-11-24T16:00:00Z, 90m or 7d"
+        ) from None
 
 
 def humanised(seconds: float) -> str:

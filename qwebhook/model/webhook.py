@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from qwebhook.model import catalogue
+from qwebhook.model.consent import MOST_PER_MINUTE, is_origin
 from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.event import is_well_formed_type
 from qwebhook.model.filter import Filter
@@ -41,11 +42,15 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
 
     type_names: whether a renamed type is delivered as it came or as it was subscribed. ordering: `strict` has one
     delivery in flight, and a retry holds the next. concurrency: how many may be in flight; None adapts.
+    rate_per_minute: how many may be started in a minute; None: any number. request_origin: the name that the receiver
+    consented to, which every delivery carries; None: it was not asked.
     """
 
     type_names: TypeNames = "asReceived"
     ordering: Ordering = "arrival"
     concurrency: int | None = None
+    rate_per_minute: int | None = None
+    request_origin: str | None = None
 
 
 class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -66,6 +71,30 @@ class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_
     enable_cloud_event_delivery: bool = False
     origin: Origin = "api"
     qwebhook: Settings = msgspec.field(default_factory=Settings)
+
+
+class WebhookReplacement(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of a full replace (PUT). What is left out is cleared, and the webhook disabled.
+
+    Three things stay as they are unless they are given: the level and owner, which say whose it is; and qwebhook's own
+    settings, of which the service's clients know nothing. `enableCloudEventDelivery` stays, too, since it cannot be
+    turned off again.
+    """
+
+    name: str
+    url: str
+    description: str = ""
+    event_types: list[str] = []
+    filter: str = ""
+    headers: dict[str, str] = {}
+    encrypted_headers: dict[str, str] = {}
+    secret: str | None = None
+    enabled: bool = False
+    level: Level | None = None
+    owner_id: str | None = None
+    check_certificate_revocation: bool = False
+    enable_cloud_event_delivery: bool | None = None
+    qwebhook: Settings | None = None
 
 
 class Webhook(msgspec.Struct, kw_only=True, rename="camel"):
@@ -130,6 +159,12 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
     concurrency = webhook.qwebhook.concurrency
     if concurrency is not None and not 1 <= concurrency <= 1000:
         raise InvalidWebhook("qwebhook.concurrency", f"is {concurrency}", "use 1 to 1000")
+    rate = webhook.qwebhook.rate_per_minute
+    if rate is not None and not 1 <= rate <= MOST_PER_MINUTE:
+        raise InvalidWebhook("qwebhook.ratePerMinute", f"is {rate}", f"use 1 to {MOST_PER_MINUTE}")
+    origin = webhook.qwebhook.request_origin
+    if origin is not None and not is_origin(origin):
+        raise InvalidWebhook("qwebhook.requestOrigin", "is not a DNS name", "write for example events.example.com")
 
 
 def check_url(url: str) -> None:

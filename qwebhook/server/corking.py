@@ -1,6 +1,6 @@
-"""One write for one response.
+"""uvicorn's HTTP protocol, with one write for one response and our errors.
 
-uvicorn writes a response's head and its body apart, and uvloop hands each write to the kernel at once. For the short
+It writes a response's head and its body apart, and uvloop hands each write to the kernel at once. For the short
 answers that this server gives, that is two system calls, two packets and two wake-ups of the client where one would do.
 """
 
@@ -11,12 +11,25 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from qwebhook.model.errors import InvalidInput
+from qwebhook.server.responses import error_body, trace_id
+
 
 class CorkedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol over a transport that joins what one turn of the event loop writes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and never gets to the application, in the shape that all errors have."""
+        body = error_body(InvalidInput("the request is not valid HTTP"), trace_id())
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _CorkedTransport:

@@ -27,16 +27,21 @@ from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.consent import Consenting
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput, QwebhookError, Unavailable
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
+from qwebhook.server.administration import ServedStore
+from qwebhook.server.api.operation import Backend
 from qwebhook.server.application import Application
 from qwebhook.server.corking import CorkedProtocol
+from qwebhook.server.inbound import InboundSignatures
 from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
+from qwebhook.server.readiness import Readiness
 from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import ServerLock
@@ -45,20 +50,29 @@ FLUSH_SECONDS = 5.0
 SWEEP_EVERY = 3600.0
 SWEEP_STEP = 200
 SWEEP_PAUSE = 0.05
+NOTE_EVERY = 60.0
 
 
 class ServeOptions(msgspec.Struct, kw_only=True):
-    """How to serve. port: 0 takes a free one. retention, drain: seconds. tls_*: both or neither."""
+    """How to serve. port: 0 takes a free one. retention, drain: seconds. tls_*: both or neither.
+
+    allowed_origins, allowed_rate: who may deliver here, and how much (`Consenting`). public_url: how clients reach the
+    server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number.
+    """
 
     store: Path
     host: str = "127.0.0.1"
     port: int = 8787
     allowed_networks: list[str] = []
+    allowed_origins: list[str] = []
+    allowed_rate: int | None = None
     retention: float = 7 * 86400.0
     drain: float = 20.0
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     behind_proxy: bool = False
+    public_url: str = ""
+    webhook_limit: int = 0
     log_format: Format | None = None
 
     @property
@@ -99,6 +113,9 @@ async def serve(options: ServeOptions) -> int:
         journal, observed = store.open_journal(), store.open_journal()
         stack.callback(journal.close)
         stack.callback(observed.close)
+        changing, reading = SqliteStore.open(options.store), SqliteStore.open(options.store)
+        stack.callback(changing.close)
+        stack.callback(reading.close)
         _raise_file_limit()
 
         metrics = Metrics()
@@ -116,14 +133,31 @@ async def serve(options: ServeOptions) -> int:
 
         writer = Writer(journal, clock, written, store_failed)
         await worker.start(writer)
-        access = Access(store)
-        application = Application(Acceptance(writer, access, metrics), writer, worker, access, metrics, observed, clock)
+        access = Access(store, clock)
+        consenting = Consenting(options.allowed_origins, options.allowed_rate)
+        acceptance = Acceptance(writer, access, InboundSignatures(store, clock), metrics, consenting)
+        served = ServedStore(writer, worker, changing, reading, observed)
+        backend = Backend(
+            store=served,
+            writer=writer,
+            worker=worker,
+            sender=sender,
+            access=access,
+            readiness=Readiness(writer, worker),
+            metrics=metrics,
+            log=log,
+            clock=clock,
+            public_url=options.public_url,
+            webhook_limit=options.webhook_limit or None,
+        )
+        application = Application(acceptance, backend)
         url = _url(options, listening)
         _warn_if_exposed(options, log)
         server = _Uvicorn(application, options)
         stopping = _Stopping(log, server)
         with stopping.signals():
             sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
+            noting = asyncio.create_task(_note_uses(access, served, log), name="qwebhook-token-uses")
             serving = asyncio.create_task(server.serve([listening]), name="qwebhook-http")
             await _first(server.listening.wait(), stopping.begun.wait(), serving)
             if serving.done():
@@ -136,8 +170,11 @@ async def serve(options: ServeOptions) -> int:
 
             worker.stop_starting()
             sweeping.cancel()
+            noting.cancel()
             _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))
+            await _write_uses(access, served, log)
             flushed = await writer.close(FLUSH_SECONDS)
+            served.close()
             await sender.close()
             pending = journal.pending()[0] if flushed else None
             log.info("stopped", pending=pending, broken_off=broken_off)
@@ -323,3 +360,20 @@ async def _sweep(writer: Writer, retention: float, log: Log) -> None:
         except Exception as error:
             log.warning("sweep failed", reason=error.message if isinstance(error, QwebhookError) else repr(error))
         await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _note_uses(access: Access, served: ServedStore, log: Log) -> None:
+    """Write down now and then which tokens are in use."""
+    while True:
+        await asyncio.sleep(NOTE_EVERY)
+        await _write_uses(access, served, log)
+
+
+async def _write_uses(access: Access, served: ServedStore, log: Log) -> None:
+    uses = access.take_uses()
+    if not uses:
+        return
+    try:
+        await served.note(lambda store: store.note_token_use(uses))
+    except QwebhookError as error:
+        log.warning("use of tokens not written down", reason=error.message)

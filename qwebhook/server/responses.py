@@ -22,8 +22,9 @@ _RETRY_AFTER = {Overloaded: "2", Unavailable: "10"}
 
 async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)) -> None:
     """One whole response."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    # RFC 9110, section 8.6: none where there cannot be a body.
+    length = ((b"content-length", b"%d" % len(body)),) if status != 204 else ()
+    await send({"type": "http.response.start", "status": status, "headers": [*length, *headers]})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -41,7 +42,7 @@ class MethodNotAllowed(QwebhookError):
 async def answer_error(send: Send, error: QwebhookError) -> None:
     """The error as `{"errors": [{code, title, detail?}], "traceId"}`, with its status."""
     headers = [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
-    await answer(send, error.status, error_body(error), (_JSON, *headers))
+    await answer(send, error.status, error_body(error, trace_id()), (_JSON, *headers))
 
 
 def error_headers(error: QwebhookError) -> dict[str, str]:
@@ -51,21 +52,48 @@ def error_headers(error: QwebhookError) -> dict[str, str]:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = error.allowed
-    for kind, seconds in _RETRY_AFTER.items():
-        if isinstance(error, kind):
-            headers["retry-after"] = seconds
-            break
+    seconds = _retry_after(error)
+    if seconds:
+        headers["retry-after"] = seconds
     return headers
 
 
-def error_body(error: QwebhookError) -> bytes:
+def _retry_after(error: QwebhookError) -> str:
+    """The seconds after which the same may succeed; "" where time alone does not help."""
+    return next((seconds for kind, seconds in _RETRY_AFTER.items() if isinstance(error, kind)), "")
+
+
+class ErrorEntry(msgspec.Struct, omit_defaults=True):
+    """What is wrong. code: stable, for programs. title: a sentence, for people. detail: what to do about it."""
+
+    code: str
+    title: str
+    detail: str = ""
+
+
+class ErrorAnswer(msgspec.Struct, rename="camel"):
+    """The body of every answer that tells of an error. traceId: names this answer; in the
+    server's log, too, if the mistake is the server's."""
+
+    errors: list[ErrorEntry]
+    trace_id: str
+
+
+def trace_id() -> str:
+    """A name for one answer."""
+    return secrets.token_hex(16)
+
+
+def error_body(error: QwebhookError, trace: str) -> bytes:
     """The service's error shape. Of the store's own troubles, nothing but their kind is told."""
     told = isinstance(error, InvalidInput | NotAuthorised) or error.status in (404, 405, 409)
-    title = error.message if told else _TITLES.get(error.status, "Internal error")
-    entry = {"code": error.code, "title": title}
+    entry = ErrorEntry(error.code, error.message if told else _TITLES.get(error.status, "Internal error"))
+    seconds = _retry_after(error)
     if told and error.hint:
-        entry["detail"] = error.hint
-    return msgspec.json.encode({"errors": [entry], "traceId": secrets.token_hex(16)})
+        entry.detail = error.hint
+    elif seconds:
+        entry.detail = f"send it again later, in {seconds} seconds at the earliest"
+    return msgspec.json.encode(ErrorAnswer([entry], trace))
 
 
 _TITLES = {500: "Internal error", 503: "The server cannot take this now"}

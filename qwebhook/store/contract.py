@@ -8,7 +8,7 @@ A driver's guarantees are the tests in `tests/store/`, which every driver must p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ from qwebhook.model.delivery import Attempt, Delivery, Exchange, Outcome, Status
 from qwebhook.model.endpoint import Endpoint, EndpointIndex
 from qwebhook.model.event import Event
 from qwebhook.model.patch import PatchOperation
-from qwebhook.model.webhook import Level, Origin, Webhook, WebhookDraft
+from qwebhook.model.webhook import Level, Origin, Webhook, WebhookDraft, WebhookReplacement
 
 T = TypeVar("T")
 
@@ -60,7 +60,9 @@ class WebhookQuery(msgspec.Struct, kw_only=True):
 
 
 class DeliveryQuery(msgspec.Struct, kw_only=True):
-    """Which deliveries, in which order, as in WebhookQuery. webhook_id None means those of every webhook."""
+    """Which deliveries, in which order, as in WebhookQuery. webhook_id None means those of every webhook; a database
+    has those of deleted ones among them.
+    """
 
     webhook_id: str | None = None
     event_type: str | None = None
@@ -88,8 +90,11 @@ class Administration(Protocol):
     def find_webhook(self, reference: str) -> Webhook:
         """By id, else by exact name, else by an unambiguous prefix of an id. Raises NotFound, Ambiguous."""
 
-    def create_webhook(self, draft: WebhookDraft, by: str) -> Webhook:
-        """`by` is the id of the user who makes it. Raises InvalidWebhook, InvalidFilter."""
+    def create_webhook(self, draft: WebhookDraft, by: str, limit: int | None = None) -> Webhook:
+        """`by` is the id of the user who makes it; limit: how many webhooks one user may have made.
+
+        Raises InvalidWebhook, InvalidFilter, QuotaExceeded.
+        """
 
     def patch_webhook(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
         """Apply a patch in one transaction. Enabling clears `disabledReason` and resumes what was held.
@@ -97,8 +102,17 @@ class Administration(Protocol):
         Raises InvalidPatch, InvalidWebhook, InvalidFilter, Forbidden.
         """
 
+    def replace_webhook(self, webhook_id: str, replacement: WebhookReplacement, by: str) -> Webhook:
+        """Replace what clients write, in one transaction: what is left out is cleared (`WebhookReplacement`).
+
+        Raises InvalidWebhook, InvalidFilter, Forbidden.
+        """
+
+    def rotate_secret(self, webhook_id: str, secret: str, grace: int, by: str) -> Webhook:
+        """Sign with a new secret; the present one signs, too, for `grace` more milliseconds. Raises InvalidWebhook."""
+
     def delete_webhook(self, webhook_id: str) -> None:
-        """Delete a webhook; what is pending for it is cancelled."""
+        """Delete a webhook; what is pending for it is cancelled, what is on record stays there."""
 
     def discard_pending(self, webhook_id: str) -> int:
         """Cancel what is pending for a webhook; the number of deliveries cancelled."""
@@ -113,7 +127,37 @@ class Administration(Protocol):
     def endpoint(self, webhook_id: str) -> Endpoint:
         """The webhook with its secrets, for signing by hand and for test-fires."""
 
+    def statistics(self) -> Statistics:
+        """What there is, and how deliveries have fared in the history that is kept."""
+
     def close(self) -> None: ...
+
+
+class WebhookStatistics(msgspec.Struct, kw_only=True, rename="camel"):
+    """One webhook's figures. pending: deliveries in the queue; succeeded, failed: by the status on record."""
+
+    webhook_id: str
+    name: str
+    enabled: bool
+    pending: int
+    oldest_pending_at: str | None
+    succeeded: int
+    failed: int
+
+
+class Statistics(msgspec.Struct, kw_only=True, rename="camel"):
+    """The figures of a store, and of each of its webhooks, in the order they were made.
+
+    What is on record of deleted webhooks counts for the store.
+    """
+
+    webhooks: int
+    enabled: int
+    pending: int
+    oldest_pending_at: str | None
+    succeeded: int
+    failed: int
+    by_webhook: list[WebhookStatistics]
 
 
 class Token(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -124,6 +168,7 @@ class Token(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     role: Role
     created_at: str
     user_id: str | None = None
+    last_used_at: str | None = None
 
 
 class TokenStore(Protocol):
@@ -132,11 +177,46 @@ class TokenStore(Protocol):
     def create_token(self, name: str, role: Role, user_id: str | None) -> tuple[Token, str]:
         """A token and its value, which is shown once. Raises Conflict for a name in use."""
 
+    def list_tokens(self) -> list[Token]:
+        """Every token, by name."""
+
+    def revoke_token(self, reference: str) -> Token:
+        """Revoke a token, named by its id or its name. Raises NotFound."""
+
+    def note_token_use(self, used: Mapping[str, int]) -> None:
+        """Remember when tokens were last used: milliseconds since the epoch, by the token's id."""
+
     def tokens_by_digest(self) -> dict[bytes, Token]:
         """Every valid token by the SHA-256 of its value."""
 
     def version(self) -> int:
-        """A number that rises whenever a token or a webhook is changed by anyone."""
+        """A number that rises whenever a token, an inbound or a webhook is changed by anyone."""
+
+
+class Inbound(msgspec.Struct, kw_only=True, rename="camel"):
+    """Someone whose signatures let events in. secrets: how many there are; they are never shown."""
+
+    id: str
+    name: str
+    secrets: int
+    created_at: str
+    created_by_user_id: str
+
+
+class InboundStore(Protocol):
+    """Whose signatures `POST /events` accepts. The secrets are encrypted at rest."""
+
+    def create_inbound(self, name: str, secrets: Sequence[str], by: str) -> Inbound:
+        """Raises Conflict for a name in use, InvalidInput for a secret that cannot be used."""
+
+    def list_inbounds(self) -> list[Inbound]:
+        """Every inbound, by name."""
+
+    def remove_inbound(self, reference: str) -> Inbound:
+        """Remove one, named by its id or its name. Raises NotFound."""
+
+    def inbound_secrets(self) -> list[str]:
+        """The secrets of all inbounds, opened. Raises StoreKeyProblem."""
 
 
 class Claim(msgspec.Struct, gc=False):
@@ -190,6 +270,69 @@ class Written(msgspec.Struct):
     endpoints: EndpointIndex | None
 
 
+class Original(msgspec.Struct):
+    """What a delivery sent, to be sent again. event: its row; 0 if it never was an accepted event (a test-fire).
+
+    key, type, body: the event's, as it came in.
+    """
+
+    endpoint: Endpoint
+    event: int
+    type: str
+    key: bytes
+    body: bytes
+    test: bool
+
+
+class DirectAttempt(msgspec.Struct):
+    """An attempt that was made outside the queue: a resend or a test-fire, to be written down as a delivery.
+
+    webhook, event: their rows (event 0: none). type: the event's.
+    """
+
+    webhook: int
+    event: int
+    type: str
+    exchange: Exchange
+    test: bool = False
+
+
+class ReplayQuery(msgspec.Struct, frozen=True):
+    """Which past events to deliver again. since, until: ms since the epoch, the latter not included.
+
+    everything: those too that have a success on record.
+    """
+
+    webhook_id: str
+    since: int
+    until: int
+    everything: bool = False
+
+
+class ReplayStep(msgspec.Struct):
+    """What one step of a replay did. matching: events that the webhook wants; of these, delivered: those left out
+    because they have a success on record; pending: those left out because they wait in the queue.
+
+    claims: the deliveries that were put into the queue; in a dry run none is, and `enqueued` says how many would be.
+    last: the row of the last event looked at, from which the next step goes on; None when there are no more.
+    """
+
+    matching: int
+    delivered: int
+    pending: int
+    enqueued: int
+    claims: list[Claim]
+    last: int | None
+
+
+class ReplayOutcome(msgspec.Struct):
+    """How the deliveries of a replay have fared so far. pending: not decided yet, retries included."""
+
+    pending: int
+    succeeded: int
+    failed: int
+
+
 class Journal(Protocol):
     """The queue and the history, as the delivery engine sees them. Times are milliseconds since the epoch."""
 
@@ -198,7 +341,8 @@ class Journal(Protocol):
 
         Each event is matched against the webhooks as they are within the transaction. A duplicate, also within the
         call, makes no delivery. A retry is due when its outcome says; that of a strictly ordered webhook keeps its
-        place at the head of the queue, and the worker waits. Raises Unavailable, and then nothing was written.
+        place at the head of the queue, and the worker waits. Raises Unavailable if the store is in trouble, another
+        error if something given cannot be written at all; either way, nothing was written.
         """
 
     def refresh(self) -> EndpointIndex | None:
@@ -215,6 +359,24 @@ class Journal(Protocol):
 
     def pending(self) -> tuple[int, int | None]:
         """How many deliveries are pending, and when the oldest of them was triggered."""
+
+    def original(self, webhook_id: str, delivery_id: str) -> Original:
+        """What a delivery sent, and the webhook as it is now. Raises NotFound, also when the body is not kept."""
+
+    def record_direct(self, attempt: DirectAttempt) -> str:
+        """Write down an attempt that was made outside the queue; the id of its delivery.
+
+        Triggered when it started, or when the journal last wrote if that was later, so that records stay in order. A
+        success ends a webhook's failing; a failure counts for nothing.
+        """
+
+    def replay(self, query: ReplayQuery, after: int, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
+        """Look at up to `limit` past events, in order, beginning after an event's row (0: at the first), and put those
+        that the webhook is to have into its queue again. Each gets a delivery of its own, due now. Raises NotFound.
+        """
+
+    def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
+        """How the deliveries of a webhook's row with sequences from `first` to `last` have fared."""
 
     def delivery_id(self, claim: Claim) -> str:
         """The id that the record of the delivery has."""

@@ -42,12 +42,17 @@ def decode(text: str, query: str) -> Cursor:
     try:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (ValueError, msgspec.DecodeError):
-        raise InvalidInput("the cursor is malformed", "take it from the links of a page as it is") from None
+        raise malformed() from None
     if cursor.query != query:
         raise InvalidInput(
             "the cursor belongs to a list with other filters or another order", "start at the first page"
         )
     return cursor
+
+
+def malformed() -> InvalidInput:
+    """The error for a cursor that no page can have given."""
+    return InvalidInput("the cursor is malformed", "take it from the links of a page as it is")
 
 
 class Paging:

@@ -24,14 +24,15 @@ PATIENCE = 15.0
 class Answer:
     """One answer.
 
-    delay: seconds before it. hang: never answer. raw: bytes to write instead of an HTTP response. endless: a body
-    that goes on until the client has enough.
+    delay: seconds before it. after: it is given when this is set. hang: never answer. raw: bytes to write instead of an
+    HTTP response. endless: a body that goes on until the client has enough.
     """
 
     status: int = 200
     body: bytes = b"thanks"
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    after: threading.Event | None = None
     hang: bool = False
     raw: bytes | None = None
     endless: bool = False
@@ -137,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = Received(self.path, self.command, lower, [name for name, _ in pairs], body, time.time())
         receiver = self.server.receiver
         answer = receiver.took(request)
+        if answer.after is not None:
+            answer.after.wait(PATIENCE)
         if answer.hang or answer.delay:
             receiver.closed.wait(PATIENCE * 4 if answer.hang else answer.delay)
         if answer.hang:
@@ -147,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._respond(answer)
 
-    do_GET = do_POST
+    do_GET = do_OPTIONS = do_POST
 
     def _respond(self, answer: Answer) -> None:
         self.send_response(answer.status)

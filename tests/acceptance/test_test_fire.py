@@ -131,7 +131,7 @@ def test_all_leaves_out_the_disabled(home: Home, receiver: Receiver) -> None:
     assert [shot["name"] for shot in fire(home, "--all")[1]] == ["on"]
     code, (shot,), notes = fire(home, "off")
     assert (code, shot["ok"]) == (0, True)
-    assert "off is disabled" in notes
+    assert notes == "qwebhook: off would not get a real event like this: it is disabled\n"
 
 
 def test_a_dry_run_shows_and_sends_nothing(home: Home, receiver: Receiver) -> None:
@@ -143,12 +143,29 @@ def test_a_dry_run_shows_and_sends_nothing(home: Home, receiver: Receiver) -> No
     assert receiver.at() == []
 
 
+def test_an_unknown_type_is_a_warning_with_what_was_meant(home: Home, receiver: Receiver) -> None:
+    create(home, "one", receiver.url())
+    mistyped = ("one", "--event", "com.qlik.v1.app.creatd", "--dry-run")
+    code, (request,), err = fire(home, *mistyped)
+    assert (code, request["body"]["type"]) == (0, "com.qlik.v1.app.creatd")
+    assert err == (
+        "qwebhook: warning: com.qlik.v1.app.creatd is not in the catalogue of event types; "
+        "did you mean com.qlik.v1.app.created?\n"
+        "qwebhook: one would not get a real event like this: it is not subscribed to com.qlik.v1.app.creatd\n"
+    )
+    assert fire(home, *mistyped, "-q")[2] == fire(home, *mistyped, "--silent")[2] == ""
+    assert fire(home, "one", "--event", TYPE, "--dry-run")[2] == fire(home, "one", "--dry-run")[2] == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ((), 2, "no webhook is named"),
+        ((), 2, "no webhook is named; name one, or give --all"),
+        (("one", "--all"), 2, "webhooks are named and --all is given; give one of them"),
+        (("one", "--event", "a b"), 2, "--event 'a b' is not a well-formed event type; write one such as com.qlik"),
+        (("one", "--event", f"{TYPE},a.b"), 2, "is not a well-formed event type"),
         (("nobody",), 5, "nobody"),
-        (("one", "--data", "{"), 2, "--data"),
+        (("one", "--data", "{"), 2, "--data is neither JSON nor a file: it ends too early"),
         (("one", "--set", "nothing"), 2, "PATH=VALUE"),
         (("one", "--timeout", "soon"), 2, "duration"),
         (("one", "--header", "webhook-id=x"), 2, "webhook-id"),

@@ -47,10 +47,17 @@ def test_commands_and_options(cli: Cli) -> None:
     assert completed(cli, "qwebhook list --disa") == ["--disabled"]
     assert completed(cli, "qwebhook list -o ") == ["table", "json", "yaml", "csv", "id"]
     assert completed(cli, "qwebhook completion ") == ["bash", "zsh", "fish", "powershell"]
-    assert completed(cli, "qwebhook token ") == ["create"]
+    assert completed(cli, "qwebhook token ") == ["create", "list", "revoke"]
+    assert completed(cli, "qwebhook test-fire --via ") == ["direct", "serve"]
 
 
-@pytest.mark.parametrize("command", ["get", "update", "enable", "disable", "delete", "deliveries", "sign --webhook"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "get", "update", "enable", "disable", "delete", "deliveries", "sign --webhook", "rotate-secret", "preview",
+        "test-fire", "resend", "replay",
+    ],
+)  # fmt: skip
 def test_names_of_webhooks(cli: Cli, command: str) -> None:
     cli.create("reports")
     cli.create("alerts")
@@ -70,9 +77,18 @@ def test_a_name_that_a_shell_would_split_is_offered_as_its_id(cli: Cli) -> None:
     assert completed(cli, "qwebhook get ") == [made["id"]]
 
 
+@pytest.mark.parametrize("command", ["token revoke", "inbound remove"])
+def test_names_of_what_lets_in(cli: Cli, command: str) -> None:
+    cli.ok("token", "create", "laptop", "--role", "admin")
+    cli.ok("inbound", "add", "laptop", "--secret", "generate")
+    assert completed(cli, f"qwebhook {command} ") == ["laptop"]
+    assert completed(cli, f"qwebhook {command} x") == []
+
+
 def test_types_of_events(cli: Cli) -> None:
     assert completed(cli, "qwebhook create x --event com.qlik.v1.app.c") == ["com.qlik.v1.app.created"]
     assert completed(cli, "qwebhook event-types com.qlik.v1.app.c") == ["com.qlik.v1.app.created"]
+    assert completed(cli, "qwebhook preview x --event com.qlik.v1.app.c") == ["com.qlik.v1.app.created"]
     assert completed(cli, "qwebhook list --event a.b,com.qlik.v1.app.c") == ["a.b,com.qlik.v1.app.created"]
 
 

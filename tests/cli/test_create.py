@@ -26,7 +26,7 @@ def sealed(cli: Cli, webhook: dict[str, Any]) -> tuple[dict[str, str], dict[str,
         store.close()
 
 
-SIGNED = Signer([SECRET]).headers("id", 1, b"body")
+SIGNED = Signer([(SECRET, None)]).headers("id", 1, b"body")
 
 
 def test_the_smallest_one_is_enabled_and_of_level_tenant(cli: Cli) -> None:
@@ -49,6 +49,7 @@ def test_every_option_reaches_its_field(cli: Cli) -> None:
         *("--secret", SECRET, "--description", "for all", "--disabled"),
         *("--check-certificate-revocation", "--cloud-events"),
         *("--ordering", "strict", "--type-names", "subscribed", "--concurrency", "3"),
+        *("--rate-per-minute", "60"),
     )
     expected = {
         "name": "all",
@@ -64,7 +65,7 @@ def test_every_option_reaches_its_field(cli: Cli) -> None:
         "checkCertificateRevocation": True,
         "enableCloudEventDelivery": True,
         "secretKeyAdded": True,
-        "qwebhook": {"ordering": "strict", "typeNames": "subscribed", "concurrency": 3},
+        "qwebhook": {"ordering": "strict", "typeNames": "subscribed", "concurrency": 3, "ratePerMinute": 60},
     }
     assert {name: made[name] for name in expected} == expected
     assert sealed(cli, made) == (SIGNED, {"Authorization": "Bearer t"})
@@ -135,15 +136,15 @@ class TestBody:
         [
             ({"name": "b", "url": "https://e.example/", "eventTypes": [CREATED], "evntTypes": []}, "evntTypes: "),
             ({"id": "1"}, "id: cannot be written; leave it out"),
-            ({"name": 1, "url": "https://e.example/", "eventTypes": [CREATED]}, "name: expected 'str', got 'int'"),
-            ({"name": "b", "url": "https://e.example/", "eventTypes": "x"}, "eventTypes: expected 'array'"),
+            ({"name": 1, "url": "https://e.example/", "eventTypes": [CREATED]}, "name: must be text, not a number"),
+            ({"name": "b", "url": "https://e.example/", "eventTypes": "x"}, "eventTypes: must be an array, not text"),
             (
                 {"name": "b", "url": "https://e.example/", "eventTypes": [CREATED], "qwebhook": {"order": 1}},
-                "qwebhook.order: is not a field",
+                "qwebhook.order: is not a known field",
             ),
             (
                 {"name": "b", "url": "https://e.example/", "eventTypes": [CREATED], "qwebhook": 1},
-                "qwebhook: expected 'object'",
+                "qwebhook: must be an object, not a number",
             ),
             ({"url": "https://e.example/", "eventTypes": [CREATED]}, "name: is missing; give NAME"),
             ([], "a webhook is a JSON object"),
@@ -194,11 +195,12 @@ class TestBody:
         (["--encrypted-header", "Host=x"], "encryptedHeaders: 'Host' is set by qwebhook itself"),
         (["--header", "A=1", "--header", "a=2"], "--header a is given twice"),
         (["--header", "A=1", "--encrypted-header", "a=2"], "encryptedHeaders: 'a' is given twice"),
-        (["--level", "space"], "level: invalid enum value 'space'"),
+        (["--level", "space"], "level: is 'space', not one of tenant, user"),
         (["--level", "user"], "ownerId: is missing"),
         (["--event", ","], "eventTypes: is empty"),
         (["--concurrency", "0"], "qwebhook.concurrency: is 0; use 1 to 1000"),
-        (["--ordering", "random"], "qwebhook.ordering: invalid enum value 'random'"),
+        (["--rate-per-minute", "0"], "qwebhook.ratePerMinute: is 0; use 1 to 1000000"),
+        (["--ordering", "random"], "qwebhook.ordering: is 'random', not one of arrival, strict"),
     ],
 )
 def test_what_is_refused(cli: Cli, options: list[str], words: str) -> None:

@@ -133,23 +133,47 @@ def test_a_reader_that_has_enough_is_no_error(cli: Cli, output: str) -> None:
     assert done.stderr == b""
 
 
-def test_a_full_disk_under_stdout_is_told(cli: Cli) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("no /dev/full")
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize(
+    "arguments",
+    ["list", "list -o json", "list -q", "version", "--version", "list --help", "event-types -o json", "demo"],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_stdout_is_told(cli: Cli, arguments: str, unbuffered: str) -> None:
     cli.create("one")
-    with full.open("wb") as out:
+    with FULL.open("wb") as out:
         done = subprocess.run(
-            [sys.executable, "-m", "qwebhook", "list", "-o", "json"],
+            [sys.executable, "-m", "qwebhook", *arguments.split()],
             stdout=out,
             stderr=subprocess.PIPE,
             cwd=ROOT,
-            env=process_environ(cli.environ),
+            env=process_environ({**cli.environ, "PYTHONUNBUFFERED": unbuffered}),
             timeout=60,
         )
-    assert done.returncode != 0
-    assert b"No space left on device" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert done.stderr == b"qwebhook: error: the output cannot be written: No space left on device\n"
+    assert done.returncode == ExitCode.FAILED
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("arguments", "code"), [("list", ExitCode.FAILED), ("get nothing", ExitCode.NOT_FOUND)])
+def test_where_nothing_can_be_told_the_exit_code_still_speaks(
+    cli: Cli, arguments: str, code: ExitCode, unbuffered: str
+) -> None:
+    cli.create("one")
+    with FULL.open("wb") as everything:
+        done = subprocess.run(
+            [sys.executable, "-m", "qwebhook", *arguments.split()],
+            stdout=everything,
+            stderr=everything,
+            cwd=ROOT,
+            env=process_environ({**cli.environ, "PYTHONUNBUFFERED": unbuffered}),
+            timeout=60,
+        )
+    assert done.returncode == code
 
 
 def test_a_locale_without_the_character_prints_its_escape(cli: Cli) -> None:
@@ -188,9 +212,9 @@ def test_version_in_all_its_ways(cli: Cli) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_error(cli: Cli, closed: str) -> None:
+def test_closed_streams_are_no_fault(cli: Cli, closed: str) -> None:
     cli.create("one")
-    for arguments in ("list", "list -o json", "list --name none", "publish"):
+    for arguments, code in (("list", 0), ("list -o json", 0), ("list --name none", 0), ("publish", 2)):
         done = subprocess.run(
             ["sh", "-c", f'"{sys.executable}" -m qwebhook {arguments} {closed}'],
             stdin=subprocess.DEVNULL,
@@ -199,7 +223,7 @@ def test_closed_streams_are_no_error(cli: Cli, closed: str) -> None:
             env=process_environ(cli.environ),
             timeout=60,
         )
-        assert (done.returncode, b"unexpected" in done.stderr) == (0, False), done
+        assert (done.returncode, b"unexpected" in done.stderr) == (code, False), done
 
 
 def test_what_a_message_quotes_cannot_steer_the_terminal(cli: Cli) -> None:

@@ -133,3 +133,13 @@ def test_a_delivery_of_another_webhook_is_not_found(history: Cli) -> None:
     (one,) = listed(history, "b")
     assert history.run("delivery", "a", one["id"]).code == 5
     assert history.run("delivery", "a", "no-id").code == 5
+
+
+def test_the_history_of_a_deleted_webhook_is_listed_with_the_rest(history: Cli) -> None:
+    before = listed(history)
+    identifier = history.ok("get", "b", "-q").out.strip()
+    history.ok("delete", "b", "--yes")
+    assert listed(history) == before
+    assert f" {identifier} " in history.ok("deliveries").out
+    for reference in ("b", identifier):
+        assert history.run("deliveries", reference).code == 5

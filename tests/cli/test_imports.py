@@ -42,7 +42,13 @@ def test_what_needs_no_store_loads_none_of_it(cli: Cli, arguments: list[str]) ->
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="platformdirs is used elsewhere")
-@pytest.mark.parametrize("arguments", [["list"], ["list", "-o", "json"], ["list", "-q"], ["get", "x"], ["deliveries"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"], ["list", "-o", "json"], ["list", "-q"], ["get", "x"], ["deliveries"], ["preview", "x"],
+        ["token", "list"], ["inbound", "list"], ["store", "check"],
+    ],
+)  # fmt: skip
 def test_reading_in_a_pipe(cli: Cli, arguments: list[str]) -> None:
     cli.create("x")
     assert not loaded(cli, *arguments) & HEAVY

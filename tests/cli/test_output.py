@@ -56,6 +56,11 @@ class TestKeys:
     def test_a_generated_secret_is_one_more(self, cli: Cli) -> None:
         assert list(cli.create("x", "--secret", "generate")) == [*WEBHOOK_KEYS, "secret"]
 
+    def test_a_rotated_secret_is_one_more_and_until_when_both_sign(self, cli: Cli) -> None:
+        cli.create("x", "--secret", "generate")
+        rotated = cli.ok("rotate-secret", "x", "-o", "json").json
+        assert list(rotated) == [*WEBHOOK_KEYS, "secret", "bothSignUntil"]
+
     def test_event_types(self, cli: Cli) -> None:
         first = cli.ok("event-types", "-o", "json").json[0]
         assert list(first) == ["name", "title", "description", "category", "levels", "source"]

@@ -79,8 +79,17 @@ class TestInput:
         assert (result["accepted"], result["duplicates"], len(set(result["ids"]))) == (3, 0, 3)
         assert pending(made) == 3
 
-    def test_nothing_is_nothing(self, made: Cli) -> None:
-        outcome = made.ok("publish", stdin=b"  \n")
+    @pytest.mark.parametrize("text", [b"", b"\n", b"  \r\n\n"])
+    @pytest.mark.parametrize("source", ["file", "stdin"])
+    def test_an_empty_input_is_refused(self, made: Cli, text: bytes, source: str) -> None:
+        file = made.home / "empty.json"
+        file.write_bytes(text)
+        outcome = made.run("publish", file) if source == "file" else made.run("publish", stdin=text)
+        assert outcome.code == 2
+        assert outcome.error == "the input is empty; give a JSON event, an array of them, or one on each line"
+
+    def test_an_array_may_be_empty(self, made: Cli) -> None:
+        outcome = made.ok("publish", stdin=b"[]")
         assert outcome == (0, "0 events accepted, 0 duplicates\n", "qwebhook: there was no event in the input\n")
 
     def test_the_table_is_a_sentence_and_quiet_prints_ids(self, made: Cli) -> None:

@@ -92,6 +92,13 @@ class TestDelete:
         assert outcome.error == "delete needs --yes where it cannot ask"
         assert len(states(three)) == 3
 
+    @pytest.mark.parametrize("options", [[], ["--yes"]])
+    @pytest.mark.parametrize("terminal", [False, True])
+    def test_what_to_delete_must_be_said(self, three: Cli, options: list[str], terminal: bool) -> None:
+        outcome = three.run("delete", *options, terminal=terminal)
+        assert outcome.code == 2
+        assert outcome.error == "no webhook is named; name one, or give --all or a filter"
+
     def test_no_input_needs_yes_on_a_terminal_too(self, three: Cli) -> None:
         assert three.run("delete", "a", "--no-input", terminal=True, stdin=b"y\n").code == 2
 

@@ -54,6 +54,7 @@ def without_times(webhook: dict[str, Any]) -> dict[str, Any]:
         (["--enabled"], {}),
         (["--cloud-events"], {"enableCloudEventDelivery": True}),
         (["--concurrency", "4"], {"qwebhook": {"ordering": "strict", "concurrency": 4}}),
+        (["--rate-per-minute", "90"], {"qwebhook": {"ordering": "strict", "ratePerMinute": 90}}),
         (["--ordering", "arrival"], {"qwebhook": {}}),
     ],
 )
@@ -113,8 +114,8 @@ class TestFile:
             ({"nam": "x"}, "nam: is not a field of a webhook; did you mean name?"),
             ({"id": "x"}, "id: cannot be written; leave it out"),
             ({"name": None}, "/name cannot be removed"),
-            ({"enabled": "yes"}, "enabled: Expected 'bool', got 'str'"),
-            ([{"op": "move", "path": "/name"}], "-f: "),
+            ({"enabled": "yes"}, "enabled: must be true or false, not text"),
+            ([{"op": "move", "path": "/name"}], "-f: [0].op is 'move', not one of add, remove, replace"),
             ([{"op": "replace", "path": "/id", "value": "1"}], "path '/id' cannot be changed"),
             ("x", "neither an object with fields nor a JSON Patch array"),
         ],

@@ -77,6 +77,12 @@ def test_a_test_fire_is_marked() -> None:
     assert "qwebhook-test" not in prepare(endpoint(), KEY, APP_CREATED, BODY, NOW).headers
 
 
+def test_the_name_that_a_receiver_consented_to_goes_along() -> None:
+    consented = endpoint(webhook(qwebhook=Settings(request_origin="events.example.com")))
+    request = prepare(consented, KEY, APP_CREATED, BODY, NOW)
+    assert request.headers["WebHook-Request-Origin"] == request.shown["WebHook-Request-Origin"] == "events.example.com"
+
+
 def test_an_id_is_one_for_each_event_and_webhook() -> None:
     identifier = message_id(KEY, "webhook-one")
     assert identifier == message_id(event().key, "webhook-one") == "msg_" + identifier[4:]

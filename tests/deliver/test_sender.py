@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -130,6 +131,153 @@ def test_connections_are_used_again() -> None:
     heads, connections, exchanges = asyncio.run(sent_by("http://127.0.0.1:PORT/", {}, times=3))
     assert (len(heads), connections) == (3, 1)
     assert all(isinstance(one.result, Reply) and one.result.body == b"ok" for one in exchanges)
+
+
+def kept_alive_then(
+    second: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], times: int = 2, pause: float = 0.0
+) -> tuple[list[Exchange], list[int]]:
+    """Send requests one after the other, with a pause between, to a receiver that answers the first one of each
+    connection and then does something else; the exchanges, and how many requests each connection has carried.
+    """
+    carried: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(carried)
+        carried.append(0)
+        await reader.readuntil(b'{"a": 1}')
+        carried[number] += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        try:
+            await second(reader, writer)
+            carried[number] += 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def run() -> list[Exchange]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        sender = Sender(AddressPolicy(("loopback",)), 5.0)
+        try:
+            request = PreparedRequest(
+                f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", HEADERS, SHOWN, b'{"a": 1}'
+            )
+            exchanges = []
+            for _ in range(times):
+                exchanges.append(await sender.send(request))
+                await asyncio.sleep(pause)
+            return exchanges
+        finally:
+            await sender.close()
+            server.close()
+
+    return asyncio.run(run()), carried
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_connection_that_the_receiver_closes_as_we_send_on_it_is_no_failure(reset: bool) -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'{"a": 1}')
+        if reset:
+            linger = struct.pack("ii", 1, 0)  # for no time: closing is resetting
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+
+    exchanges, carried = kept_alive_then(close)
+    assert [one.result for one in exchanges] == [Reply(200, [("Content-Length", "2")], b"ok")] * 2
+    assert carried == [2, 1]
+
+
+def test_a_receiver_that_closes_after_each_answer_without_saying_so_gets_everything_once() -> None:
+    async def close_sometime(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.001)
+        raise ConnectionError
+
+    exchanges, carried = kept_alive_then(close_sometime, times=200, pause=0.001)
+    assert {reason(one.result) for one in exchanges} == {"status 200"}
+    assert len(carried) == 200
+
+
+def test_it_is_sent_again_once_only_and_on_a_connection_that_is_new() -> None:
+    connections = 0
+
+    async def run() -> list[Exchange]:
+        nonlocal connections
+        together = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            await reader.readuntil(b'{"a": 1}')
+            if connections == 3:
+                together.set()
+            if connections <= 3:
+                await together.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                await reader.readuntil(b'{"a": 1}')
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        sender = Sender(AddressPolicy(("loopback",)), 5.0)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            request = PreparedRequest(f"http://127.0.0.1:{port}/", HEADERS, SHOWN, b'{"a": 1}')
+            first = await asyncio.gather(*(sender.send(request) for _ in range(3)))
+            return [*first, await sender.send(request)]
+        finally:
+            await sender.close()
+            server.close()
+
+    *first, last = asyncio.run(run())
+    assert {reason(one.result) for one in first} == {"status 200"}
+    assert last.result == Failure("protocol", "the connection was closed before an answer")
+    assert connections == 4
+
+
+def test_an_answer_that_had_begun_is_not_asked_for_again() -> None:
+    async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'{"a": 1}')
+        writer.write(b"HTTP/1.1 503 Serv")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    exchanges, carried = kept_alive_then(begin)
+    assert exchanges[1].result == Failure("protocol", "the connection was closed before an answer")
+    assert carried == [2]
+
+
+def test_what_comes_unasked_is_not_taken_for_the_next_answer() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
+        await reader.readuntil(b'{"a": 1}')
+
+    exchanges, carried = kept_alive_then(speak, pause=0.1)
+    assert [reason(one.result) for one in exchanges] == ["status 200"] * 2
+    assert carried == [1, 1]
+
+
+def test_another_method() -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async def run() -> Exchange:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        sender = Sender(AddressPolicy(("loopback",)), 5.0)
+        try:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a"
+            return await sender.send(PreparedRequest(url, {}, {}, b"", method="OPTIONS"))
+        finally:
+            await sender.close()
+            server.close()
+
+    assert reason(asyncio.run(run()).result) == "status 200"
+    assert heads[0].startswith(b"OPTIONS /a HTTP/1.1\r\nHost: ")
 
 
 def test_a_url_is_sent_as_the_standards_want_it() -> None:

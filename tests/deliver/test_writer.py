@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qwebhook.deliver import writer as writer_module
-from qwebhook.deliver.writer import BATCH_LIMIT, WAITING_LIMIT, Overloaded, Writer
+from qwebhook.deliver.writer import BATCH_LIMIT, WAITING_BYTES, WAITING_LIMIT, Overloaded, Writer
 from qwebhook.model.delivery import Delivered, Exchange, Reply
 from qwebhook.model.errors import InvalidInput, QwebhookError, StoreBusy, StoreFull, Unavailable
 from qwebhook.model.event import Event
 from qwebhook.store.contract import Accepted, Claim, Recording, Written
-from tests.builders import URL, event
+from qwebhook.store.sqlite import SqliteStore
+from tests.builders import URL, USER, event, webhook_draft
 from tests.deliver.claims import NOW, claim
+from tests.store.recordings import delivered
 
 EVENT = event()
 
@@ -163,6 +166,29 @@ def test_too_much_waiting_is_refused_at_once_and_taken_later() -> None:
     with_desk(test)
 
 
+def test_too_many_bytes_waiting_are_refused_too() -> None:
+    large = event(data="x" * 1_000_000)
+    fitting = WAITING_BYTES // len(large.body)
+
+    async def test(desk: Desk) -> None:
+        for _ in range(2):  # what was written, or refused, no longer counts
+            desk.journal.gate.clear()
+            waiting = [desk.writer.accept([large]) for _ in range(fitting)]
+            with pytest.raises(Overloaded):
+                desk.writer.accept([large])
+            small = desk.writer.accept([EVENT])
+            desk.journal.gate.set()
+            await asyncio.gather(small, *waiting)
+        desk.journal.fault = lambda *_: StoreBusy("locked", "")
+        for _ in range(3):
+            with pytest.raises(StoreBusy):
+                await desk.writer.accept([large] * (fitting - 1))
+        desk.journal.fault = lambda *_: None
+        assert len(await desk.writer.accept([large] * (fitting + 1))) == fitting + 1
+
+    with_desk(test)
+
+
 def test_one_request_may_hold_more_than_may_wait() -> None:
     """A megabyte of the shortest events is more than the limit, and sending it again would not make it less."""
 
@@ -216,7 +242,9 @@ def test_refused_events_no_longer_count_as_waiting() -> None:
     with_desk(test)
 
 
-@pytest.mark.parametrize("error", [TypeError("cannot be encoded"), InvalidInput("not UTF-8")])
+@pytest.mark.parametrize(
+    "error", [TypeError("cannot be encoded"), InvalidInput("not UTF-8"), QwebhookError("UNIQUE constraint failed")]
+)
 def test_one_thing_that_cannot_be_written_does_not_take_others_with_it(error: Exception) -> None:
     def fault(events: Sequence[Event], recordings: Sequence[Recording]) -> Exception | None:
         poisonous = any(one.claim.sequence == 13 for one in recordings) or any(one.id == "bad" for one in events)
@@ -241,6 +269,34 @@ def test_one_thing_that_cannot_be_written_does_not_take_others_with_it(error: Ex
         assert len(desk.journal.transactions) == before + 1
 
     with_desk(test)
+
+
+def test_what_a_constraint_of_the_store_forbids_is_given_up_and_nothing_with_it(tmp_path: Path) -> None:
+    """Tried again with the rest, it would keep everything from being written for good."""
+    store = SqliteStore.open(tmp_path / "store.db", create=True)
+    store.create_webhook(webhook_draft(), USER)
+    journal = store.open_journal()
+
+    async def run() -> None:
+        failed: list[QwebhookError] = []
+        writer = Writer(journal, lambda: NOW, lambda _: None, failed.append)
+        ((first,), (second,)) = [one.claims for one in await writer.accept(events("first", "second"))]
+        await writer.record(delivered(first))
+        twice, good, accepted = (
+            writer.record(delivered(first)),
+            writer.record(delivered(second)),
+            writer.accept(events("third")),
+        )
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(twice, 5)
+        await good
+        assert len(await accepted) == 1
+        assert len(failed) == 1
+        assert await writer.close(5)
+
+    asyncio.run(run())
+    journal.close()
+    store.close()
 
 
 def test_other_work_runs_between_transactions() -> None:

@@ -30,9 +30,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 SERVE = ROOT / "docs" / "serve.md"
+API = ROOT / "docs" / "api.md"
 PATIENCE = 15.0
-# What a reader looks at again until it is there: such a block changes nothing.
-LOOKING = ("qwebhook deliveries", "qwebhook delivery", "qwebhook get")
+# What a reader looks at again until it is there: such a block changes nothing. (`curl` without -X only reads.)
+LOOKING = ("qwebhook deliveries", "qwebhook delivery", "qwebhook get", "curl -sS -H")
 needs_a_shell = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("bash") or not shutil.which("curl"), reason="needs bash and curl"
 )
@@ -45,8 +46,15 @@ _VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"\d+(\.\d+)? ms"), "<ms>"),
     (re.compile(r'(?<="traceId":")[0-9a-f]{32}'), "<trace>"),
+    (re.compile(r"\bmsg_[0-9a-f]{32}\b"), "<message>"),
+    (re.compile(r'(?<="webhook-timestamp": ")\d+'), "<seconds>"),
+    (re.compile(r'(?<="webhook-signature": ")[^"]+'), "<signature>"),
+    (re.compile(r'(?<="Qlik-Signature": ")[0-9a-f]{64}'), "<signature>"),
+    (re.compile(r'(?<="Date": ")[^"]+'), "<date>"),
+    (re.compile(r"\bPython/[\d.]+"), "Python/<version>"),
+    (re.compile(r"\bqwebhook/\d[\w.]*"), "qwebhook/<version>"),
     (re.compile(r"(?m)^date: .*$"), "date: <date>"),
-    (re.compile(r'(?<="version":")[^"]+'), "<version>"),
+    (re.compile(r'(?<="version":)( ?)"[^"]+"'), r'\1"<version>"'),
     (re.compile(r'(?<="ms":)[\d.]+'), "<ms>"),
     (re.compile(r'(?<="pid":)\d+'), "<pid>"),
     (re.compile(r'(?<="store":")[^"]+'), "<store>"),

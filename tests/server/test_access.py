@@ -8,7 +8,7 @@ from qwebhook.model.errors import Forbidden, NotAuthorised
 from qwebhook.server import access as access_module
 from qwebhook.server.access import RECHECK_SECONDS, Access
 from qwebhook.store.contract import Role, Token
-from qwebhook.store.sqlite import token_digest
+from qwebhook.store.sqlite.tokens import token_digest
 from tests.builders import TIME
 
 ROLES: tuple[Role, ...] = ("admin", "publisher")
@@ -61,7 +61,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture
 def access(tokens: Tokens, clock: Clock) -> Access:
-    return Access(tokens)
+    return Access(tokens, lambda: round(clock.now * 1000))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
@@ -113,3 +113,20 @@ def test_tokens_are_read_again_only_when_something_has_changed(access: Access, t
             access.require("Bearer unknown", ROLES)
         clock.now += 10
     assert tokens.reads == 1
+
+
+def test_the_last_use_of_each_token_is_remembered_until_somebody_takes_it(
+    access: Access, tokens: Tokens, clock: Clock
+) -> None:
+    _, first = tokens.create_token("first", "admin", None)
+    _, second = tokens.create_token("second", "user", "ann")
+    access.require(f"Bearer {first}", ROLES)
+    clock.now += 1
+    access.require(f"Bearer {first}", ROLES)
+    clock.now += 1
+    with pytest.raises(Forbidden):
+        access.require(f"Bearer {second}", ROLES)
+    with pytest.raises(NotAuthorised):
+        access.require("Bearer unknown", ROLES)
+    assert access.take_uses() == {"first": 101_000, "second": 102_000}
+    assert access.take_uses() == {}

@@ -18,6 +18,7 @@ from qwebhook.model.errors import (
     NotAuthorised,
     NotFound,
     QwebhookError,
+    StoreBusy,
     StoreFull,
     UnsupportedFormat,
 )
@@ -68,22 +69,35 @@ def test_an_error_has_its_status_and_headers(error: QwebhookError, status: int, 
 
 
 def test_what_a_client_did_wrong_is_told_with_what_to_do() -> None:
-    answered = json.loads(error_body(EventRejected("the event has no id", "give it one")))
+    answered = json.loads(error_body(EventRejected("the event has no id", "give it one"), "trace"))
     assert answered["errors"] == [
         {"code": "QWH-INVALID-EVENT", "title": "the event has no id", "detail": "give it one"}
     ]
-    assert "detail" not in json.loads(error_body(NotFound("there is none")))["errors"][0]
+    assert "detail" not in json.loads(error_body(NotFound("there is none"), "trace"))["errors"][0]
 
 
 @pytest.mark.parametrize("kind", [StoreFull, Overloaded, QwebhookError])
 def test_of_the_servers_own_troubles_only_the_kind_is_told(kind: type[QwebhookError]) -> None:
-    body = error_body(kind("no room at /var/secret/place", "free some")).decode()
+    body = error_body(kind("no room at /var/secret/place", "free some"), "trace").decode()
     assert "secret" not in body
     assert "free some" not in body
     assert json.loads(body)["errors"][0]["title"]
 
 
+@pytest.mark.parametrize(("kind", "seconds"), [(StoreFull, 10), (StoreBusy, 10), (Overloaded, 2)])
+def test_what_cannot_be_taken_now_can_be_sent_again(kind: type[QwebhookError], seconds: int) -> None:
+    (entry,) = json.loads(error_body(kind("locked: /var/secret/place", "free some"), "trace"))["errors"]
+    assert entry["title"] == "The server cannot take this now"
+    assert entry["detail"] == f"send it again later, in {seconds} seconds at the earliest"
+
+
 def test_each_answer_can_be_traced() -> None:
-    first, second = (json.loads(error_body(NotFound("x")))["traceId"] for _ in range(2))
+    bodies = [sent(lambda send: answer_error(send, NotFound("x")))[2] for _ in range(2)]
+    first, second = (json.loads(body)["traceId"] for body in bodies)
     assert len(first) == 32
     assert first != second
+    assert json.loads(error_body(NotFound("x"), "trace"))["traceId"] == "trace"
+
+
+def test_what_has_no_body_has_no_length() -> None:
+    assert sent(lambda send: answer(send, 204, b"", ())) == (204, {}, b"")

@@ -14,14 +14,14 @@ from typing import Literal, Protocol
 
 import pytest
 
-from qwebhook.store.contract import Administration, Journal, TokenStore
+from qwebhook.store.contract import Administration, InboundStore, Journal, TokenStore
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.vault import KEY_VARIABLE
 
 Written = Literal["events", "pending", "deliveries", "attempts"]
 
 
-class Store(Administration, TokenStore, Protocol):
+class Store(Administration, TokenStore, InboundStore, Protocol):
     """What a database's `make` and `open` give."""
 
 
@@ -66,7 +66,8 @@ class SqliteDriver:
     @contextmanager
     def refusing(self, what: Written) -> Iterator[None]:
         table = {"events": "event", "pending": "pending", "deliveries": "delivery", "attempts": "attempt"}[what]
-        self._execute(f"CREATE TRIGGER refusal AFTER INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        # Not RAISE, which is a constraint: those are faults of what is written, not of the store.
+        self._execute(f"CREATE TRIGGER refusal AFTER INSERT ON {table} BEGIN SELECT json('refused'); END")
         yield
         self._execute("DROP TRIGGER refusal")
 

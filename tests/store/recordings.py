@@ -4,6 +4,7 @@
     retry(claim, due)            503, the next attempt at `due`
     dead(claim), gone(claim)     the last 503; a 410
     unanswered(claim, due)       no answer at all
+    exchange(body, 200)          one request and what came of it, for what is sent outside the queue
 
 Keyword arguments replace fields of the exchange.
 """
@@ -43,14 +44,19 @@ def gone(claim: Claim, **fields: Any) -> Recording:
 
 
 def _recording(claim: Claim, result: Reply | Failure, outcome: Outcome, fields: dict[str, Any]) -> Recording:
+    made = exchange(claim.body, **({"started_at": claim.due, "result": result} | fields))
+    return Recording(claim, made, outcome, reason(made.result))
+
+
+def exchange(body: bytes, status: int = 200, **fields: Any) -> Exchange:
+    result = fields.get("result", Reply(status, [("content-type", "text/plain")], b"thanks"))
     given: dict[str, Any] = {
         "url": URL,
         "headers": {"content-type": "application/json"},
-        "body": claim.body,
-        "started_at": claim.due,
+        "body": body,
+        "started_at": NOW,
         "duration": 12.5,
         "result": result,
         "first_byte": 11.0 if isinstance(result, Reply) else None,
     }
-    exchange = Exchange(**(given | fields))
-    return Recording(claim, exchange, outcome, reason(exchange.result))
+    return Exchange(**(given | fields))

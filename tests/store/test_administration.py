@@ -27,7 +27,7 @@ from tests.builders import (
     webhook_draft,
 )
 from tests.store.conftest import Driver, Store
-from tests.store.recordings import NOW, SECOND, gone, retry
+from tests.store.recordings import NOW, SECOND, delivered, gone, retry
 
 EDITOR = "user-two"
 
@@ -575,8 +575,31 @@ def test_deleting_cancels_what_is_pending_for_it_alone(driver: Driver) -> None:
     assert journal.claim(first.webhook, NOW + SECOND, 10, set()) == []
     assert journal.next_due(first.webhook, set()) is None
     assert len(journal.claim(second.webhook, NOW, 10, set())) == 2
-    assert store.list_deliveries(DeliveryQuery()).items == []
     assert kept.enabled
+
+
+def test_the_history_of_a_deleted_webhook_is_listed_with_the_rest(database: Driver) -> None:
+    """Beneath its webhook it is found no longer, as in the REST API."""
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), USER)
+    first, flying = (journal.write([event(id=one)], [], NOW).accepted[0].claims[0] for one in "ab")
+    journal.write([], [delivered(first)], NOW)
+    before = store.get_delivery(made.id, journal.delivery_id(first))
+    store.delete_webhook(made.id)
+    journal.write([], [retry(flying, NOW + SECOND)], NOW)
+    found = store.list_deliveries(DeliveryQuery()).items
+    assert [(one.webhook_id, one.qwebhook.state) for one in found] == [
+        (made.id, "cancelled"),
+        (made.id, "delivered"),
+    ]
+    assert found[1] == before
+    for call in (
+        lambda: store.list_deliveries(DeliveryQuery(webhook_id=made.id)),
+        lambda: store.get_delivery(made.id, before.id),
+        lambda: store.list_attempts(made.id, before.id),
+    ):
+        with pytest.raises(NotFound):
+            call()
 
 
 def test_a_new_webhook_does_not_inherit_the_history_of_a_deleted_one(driver: Driver) -> None:

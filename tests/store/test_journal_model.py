@@ -21,13 +21,14 @@ from hypothesis.stateful import (
 )
 
 from qwebhook.model.delivery import DISABLE_AFTER, DISABLE_FAILURES
-from qwebhook.model.errors import Unavailable
+from qwebhook.model.errors import NotFound, Unavailable
+from qwebhook.model.identifiers import ROW_LIMIT
 from qwebhook.model.patch import replacements
 from qwebhook.model.timestamps import to_rfc3339
-from qwebhook.store.contract import Claim, DeliveryQuery, Recording
+from qwebhook.store.contract import Claim, DeliveryQuery, DirectAttempt, Recording, ReplayOutcome, ReplayQuery
 from tests.builders import APP_CREATED, APP_DELETED, USER, event, webhook_draft
 from tests.store.conftest import DATABASE_DRIVERS, Driver
-from tests.store.recordings import DAY, HOUR, NOW, SECOND, dead, delivered, gone, retry
+from tests.store.recordings import DAY, HOUR, NOW, SECOND, dead, delivered, exchange, gone, retry
 
 RETENTION = 7 * DAY
 KEYS_KEPT = 100 * DAY
@@ -46,11 +47,20 @@ class Hook(msgspec.Struct):
     failing: tuple[int, int] | None = None
 
 
+class Past(msgspec.Struct):
+    """An accepted event; `used`: when it was last sent again. Its body goes when neither keeps it."""
+
+    kind: str
+    body: bytes
+    accepted: int
+    used: int = 0
+
+
 class Entry(msgspec.Struct):
     """A delivery: waiting while `due` is a time, on record once an attempt was recorded."""
 
     hook: Hook
-    body: bytes
+    event: Past
     triggered: int
     due: int | None
     attempts: int = 0
@@ -70,6 +80,7 @@ class Queue(RuleBasedStateMachine):
         self.hooks: list[Hook] = []
         self.entries: dict[int, Entry] = {}  # by sequence
         self.keys: dict[str, tuple[str, int]] = {}  # event's id: the id it was given, and when
+        self.events: list[Past] = []  # as long as their bodies are kept, in order
         self.held: dict[int, Claim] = {}  # by sequence
 
     def teardown(self) -> None:
@@ -125,11 +136,14 @@ class Queue(RuleBasedStateMachine):
                 continue
             assert not accepted.duplicate
             self.keys[one] = (accepted.id, self.now)
+            past = Past(kind, event(id=one, type=kind).body, self.now)
+            self.events.append(past)
             wanting = [hook for hook in self.hooks if hook.enabled and kind in hook.types]
             assert [claim.webhook for claim in accepted.claims] == [hook.row for hook in wanting]
             for hook, claim in zip(wanting, accepted.claims, strict=True):
                 assert claim.sequence not in self.entries
-                self.entries[claim.sequence] = Entry(hook, claim.body, self.now, self.now)
+                assert claim.body == past.body
+                self.entries[claim.sequence] = Entry(hook, past, self.now, self.now)
         disabled = self.recorded(recordings)
         assert [webhook.id for webhook in written.disabled] == [hook.id for hook in disabled]
 
@@ -138,6 +152,67 @@ class Queue(RuleBasedStateMachine):
         recordings = self.ends_of(picks)
         written = self.journal.write([], recordings, self.now)
         assert [webhook.id for webhook in written.disabled] == [hook.id for hook in self.recorded(recordings)]
+
+    @rule(pick=st.integers(0), succeeds=st.booleans())
+    def resend(self, pick: int, succeeds: bool) -> None:
+        listed = self.store.list_deliveries(DeliveryQuery(sort="triggeredAt", limit=100)).items
+        recorded = [entry for _, entry in sorted(self.entries.items()) if entry.attempts][:100]
+        pairs = [(one, entry) for one, entry in zip(listed, recorded, strict=True) if entry.hook in self.hooks]
+        if not pairs:
+            return
+        record, entry = pairs[pick % len(pairs)]
+        if entry.event not in self.events:
+            with pytest.raises(NotFound):
+                self.journal.original(entry.hook.id, record.id)
+            return
+        original = self.journal.original(entry.hook.id, record.id)
+        assert (original.type, original.body) == (entry.event.kind, entry.event.body)
+        assert original.endpoint.row == entry.hook.row
+        made = exchange(original.body, 200 if succeeds else 410, started_at=self.now)
+        identifier = self.journal.record_direct(DirectAttempt(entry.hook.row, original.event, original.type, made))
+        assert self.store.get_delivery(entry.hook.id, identifier).request.body.encode() == original.body
+        self.entries[sequence_of(identifier)] = Entry(
+            entry.hook, entry.event, self.now, None, 1, "delivered" if succeeds else "gone"
+        )
+        entry.event.used = self.now
+        if succeeds:
+            entry.hook.failing = None
+
+    @precondition(lambda self: self.hooks)
+    @rule(
+        pick=st.integers(0),
+        ago=st.sampled_from([0, SECOND, DAY, 1000 * DAY]),
+        until_ago=st.sampled_from([-1, 0, SECOND]),
+        everything=st.booleans(),
+        limit=st.sampled_from([1, 2, 100]),
+    )
+    def replay(self, pick: int, ago: int, until_ago: int, everything: bool, limit: int) -> None:
+        hook = self.hooks[pick % len(self.hooks)]
+        query = ReplayQuery(hook.id, self.now - ago, self.now - until_ago, everything)
+        matching = [
+            past for past in self.events if past.kind in hook.types and query.since <= past.accepted < query.until
+        ]
+        mine = [entry for entry in self.entries.values() if entry.hook is hook]
+        waiting = [entry.event for entry in mine if entry.due is not None]
+        done = [] if everything else [entry.event for entry in mine if entry.state == "delivered"]
+        wanted = [past for past in matching if past not in done and past not in waiting]
+        for dry_run in (True, False):
+            steps = [self.journal.replay(query, 0, limit, self.now, dry_run)]
+            while steps[-1].last is not None:
+                steps.append(self.journal.replay(query, steps[-1].last, limit, self.now, dry_run))
+            assert sum(step.matching for step in steps) == len(matching)
+            assert sum(step.delivered for step in steps) == len([past for past in matching if past in done])
+            assert sum(step.enqueued for step in steps) == len(wanted)
+        claims = [claim for step in steps for claim in step.claims]
+        assert [claim.body for claim in claims] == [past.body for past in wanted]
+        for past, claim in zip(wanted, claims, strict=True):
+            assert (claim.webhook, claim.due, claim.attempt, claim.type) == (hook.row, self.now, 1, past.kind)
+            assert claim.sequence not in self.entries
+            self.entries[claim.sequence] = Entry(hook, past, self.now, self.now)
+            past.used = self.now
+        if claims:
+            outcome = self.journal.replay_outcome(hook.row, claims[0].sequence, claims[-1].sequence)
+            assert outcome == ReplayOutcome(len(claims), 0, 0)
 
     @rule(what=st.sampled_from(["events", "attempts"]), picks=st.lists(st.tuples(st.integers(0), st.just("gone"))))
     def fail_to_write(self, what: Any, picks: list[tuple[int, str]]) -> None:
@@ -196,7 +271,7 @@ class Queue(RuleBasedStateMachine):
         assert [claim.sequence for claim in claims] == self.due(hook)[:limit]
         for claim in claims:
             entry = self.entries[claim.sequence]
-            assert (claim.attempt, claim.due, claim.body) == (entry.attempts + 1, entry.due, entry.body)
+            assert (claim.attempt, claim.due, claim.body) == (entry.attempts + 1, entry.due, entry.event.body)
             assert claim.triggered_at == entry.triggered
             self.held[claim.sequence] = claim
 
@@ -234,6 +309,10 @@ class Queue(RuleBasedStateMachine):
         # Of what was cancelled in flight nothing is left; its attempt would be that of a delivery without a record.
         for sequence in [sequence for sequence in self.held if sequence not in self.entries]:
             del self.held[sequence]
+        needed = [entry.event for entry in self.entries.values() if entry.due is not None]
+        self.events = [
+            past for past in self.events if max(past.accepted, past.used) >= old or any(past is one for one in needed)
+        ]
         self.keys = {one: key for one, key in self.keys.items() if key[1] >= old - KEYS_KEPT}
 
     # What must hold after every step
@@ -256,7 +335,7 @@ class Queue(RuleBasedStateMachine):
         expected = [
             (entry.hook.id, entry.state, entry.attempts, to_rfc3339(entry.triggered))
             for _, entry in sorted(self.entries.items())
-            if entry.attempts and entry.hook in self.hooks
+            if entry.attempts
         ]
         found = self.store.list_deliveries(DeliveryQuery(sort="triggeredAt", limit=100)).items
         shown = [(one.webhook_id, one.qwebhook.state, one.qwebhook.attempts, one.triggered_at) for one in found]
@@ -266,9 +345,23 @@ class Queue(RuleBasedStateMachine):
             assert (one.status == "success") == (one.qwebhook.state == "delivered")
 
     @invariant()
+    def the_figures_are_as_expected(self) -> None:
+        statistics = self.store.statistics()
+        recorded = [entry for entry in self.entries.values() if entry.attempts]
+        assert statistics.succeeded == sum(entry.state == "delivered" for entry in recorded)
+        assert statistics.failed == sum(entry.state != "delivered" for entry in recorded)
+        assert statistics.pending == sum(entry.due is not None for entry in self.entries.values())
+        assert [one.webhook_id for one in statistics.by_webhook] == [hook.id for hook in self.hooks]
+
+    @invariant()
     def the_webhooks_are_as_expected(self) -> None:
         for hook in self.hooks:
             assert self.store.get_webhook(hook.id).enabled is hook.enabled
+
+
+def sequence_of(delivery_id: str) -> int:
+    """The number in a delivery's id, by which deliveries are in order."""
+    return int(delivery_id.replace("-", "")[16:], 16) & (ROW_LIMIT - 1)
 
 
 @pytest.mark.parametrize("driver", DATABASE_DRIVERS)

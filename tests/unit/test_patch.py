@@ -1,4 +1,4 @@
-"""JSON Patch on a webhook."""
+"""Changes of a webhook: JSON Patch and the full replace."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from qwebhook.model.decoding import misfit
 from qwebhook.model.errors import Forbidden, InvalidFilter, InvalidInput, InvalidPatch, InvalidWebhook
-from qwebhook.model.patch import Patched, PatchOperation, apply_patch, replacements
-from qwebhook.model.webhook import Settings, Webhook
+from qwebhook.model.patch import Patched, PatchOperation, apply_patch, apply_replacement, replacements
+from qwebhook.model.webhook import Settings, Webhook, WebhookReplacement
 from tests.builders import APP_CREATED, APP_DELETED, OWNER, RELOAD_FINISHED, SECRET, URL, webhook
 
 NEW_URL = "https://other.example.com/"
@@ -91,6 +92,17 @@ def test_a_field_is_removed(path: str, attribute: str, value: Any) -> None:
 def test_a_field_that_a_webhook_must_have_cannot_be_removed(field: str) -> None:
     with pytest.raises(InvalidPatch, match=f"operation 1: /{field} cannot be removed"):
         patched(webhook(), ("remove", f"/{field}"))
+
+
+@pytest.mark.parametrize("op", ["add", "replace", "remove"])
+def test_null_stands_for_a_field_that_a_webhook_does_not_have(op: str) -> None:
+    before = webhook(description="d", filter='id eq "a"', headers={"X": "1"}, owner_id=OWNER, secret_key_added=True)
+    paths = ("/description", "/filter", "/headers", "/ownerId", "/secret")
+    after = patched(before, *((op, path, None) for path in paths))
+    assert after.webhook == webhook()
+    assert after.secret is None
+    with pytest.raises(InvalidInput):
+        patched(webhook(headers={"X": "1"}), (op, "/name", None))
 
 
 def test_operations_are_applied_in_order() -> None:
@@ -244,6 +256,8 @@ def test_a_secret_is_set_and_removed() -> None:
     assert (after.secret, after.webhook.secret_key_added) == (None, False)
     after = patched(webhook(secret_key_added=True), ("replace", "/name", "n"))
     assert (after.secret, after.webhook.secret_key_added) == (UNSET, True)
+    after = patched(webhook(secret_key_added=True), ("replace", "/secret", SECRET), ("remove", "/secret"))
+    assert (after.secret, after.webhook.secret_key_added) == (None, False)
 
 
 def test_a_bad_secret_is_refused_without_being_shown() -> None:
@@ -293,15 +307,15 @@ def test_bad_operations(operation: tuple[Any, ...], says: str) -> None:
         ("/enabled", "true", "enabled"),
         ("/enabled", 1, "enabled"),
         ("/eventTypes", APP_CREATED, "eventTypes"),
-        ("/eventTypes", [5], "eventTypes"),
+        ("/eventTypes", [5], "eventTypes[0]"),
         ("/headers", ["a"], "headers"),
         ("/headers", {"a": 5}, "headers"),
         ("/headers/X-A", 5, "headers/X-A"),
         ("/headers/X-A", {"a": "b"}, "headers/X-A"),
         ("/level", "group", "level"),
         ("/secret", 12345, "secret"),
-        ("/qwebhook", {"unknown": 1}, "qwebhook"),
-        ("/qwebhook", {"concurrency": "2"}, "qwebhook"),
+        ("/qwebhook", {"unknown": 1}, "qwebhook.unknown"),
+        ("/qwebhook", {"concurrency": "2"}, "qwebhook.concurrency"),
     ],
     ids=str,
 )
@@ -370,6 +384,15 @@ def test_only_three_operations_are_read(document: bytes) -> None:
         msgspec.json.decode(document, type=PatchOperation)
 
 
+@pytest.mark.parametrize("op", ["test", "move", "copy", "Replace", ""])
+def test_another_operation_is_refused_with_its_name(op: str) -> None:
+    document = msgspec.json.encode([{"op": "remove", "path": "/filter"}, {"op": op, "path": "/name"}])
+    with pytest.raises(msgspec.ValidationError) as error:
+        msgspec.json.decode(document, type=list[PatchOperation])
+    path, words = misfit(error.value, list[PatchOperation])
+    assert (path, words) == ("[1].op", f"is '{op}', not one of add, remove, replace")
+
+
 def test_a_null_value_is_told_from_none() -> None:
     read = msgspec.json.decode(
         b'[{"op":"add","path":"/name","value":null},{"op":"remove","path":"/filter"}]', type=list[PatchOperation]
@@ -404,3 +427,125 @@ def test_any_patch_is_applied_or_refused_and_shows_no_value(operations: list[Pat
         assert PRIVATE not in str(refused) or isinstance(refused, InvalidFilter)
     else:
         assert after.webhook.id == webhook().id
+
+
+# --- The full replace ---
+
+FULL = webhook(
+    name="before",
+    description="d",
+    event_types=[RELOAD_FINISHED],
+    filter='data.status eq "ok"',
+    headers={"X-A": "1"},
+    encrypted_headers=["X-Key"],
+    level="user",
+    owner_id=OWNER,
+    check_certificate_revocation=True,
+    enable_cloud_event_delivery=True,
+    origin="automations",
+    secret_key_added=True,
+    qwebhook=Settings(ordering="strict"),
+)
+
+
+def replacement(**fields: Any) -> WebhookReplacement:
+    """The least replacement that is valid, with these fields."""
+    return WebhookReplacement(**({"name": "after", "url": NEW_URL, "event_types": [APP_CREATED]} | fields))
+
+
+def test_what_a_replacement_leaves_out_is_cleared() -> None:
+    after = apply_replacement(FULL, replacement())
+    assert after == Patched(
+        webhook=msgspec.structs.replace(
+            FULL,
+            name="after",
+            url=NEW_URL,
+            description="",
+            event_types=[APP_CREATED],
+            filter="",
+            headers={},
+            encrypted_headers=[],
+            enabled=False,
+            check_certificate_revocation=False,
+            secret_key_added=False,
+        ),
+        secret=None,
+        encrypted_headers={},
+    )
+
+
+def test_a_replacement_sets_every_field_that_a_client_writes() -> None:
+    fields: dict[str, Any] = {
+        "description": "other",
+        "filter": 'id eq "a"',
+        "headers": {"X-B": "2"},
+        "enabled": True,
+        "level": "tenant",
+        "owner_id": "owner-two",
+        "check_certificate_revocation": True,
+        "enable_cloud_event_delivery": True,
+        "qwebhook": Settings(concurrency=2),
+    }
+    given = replacement(secret=SECRET, encrypted_headers={"X-New": "v"}, **fields)
+    after = apply_replacement(webhook(), given)
+    for name, value in fields.items():
+        assert getattr(after.webhook, name) == value, name
+    assert (after.secret, after.webhook.secret_key_added) == (SECRET, True)
+    assert (after.encrypted_headers, after.webhook.encrypted_headers) == ({"X-New": "v"}, ["X-New"])
+    written = set(given.__struct_fields__) - {"name", "url", "event_types", "secret", "encrypted_headers"}
+    assert written == set(fields)
+
+
+@pytest.mark.parametrize("given", [None, False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_replacement_cannot_turn_cloudevent_delivery_off_again(before: bool, given: bool | None) -> None:
+    of, change = webhook(enable_cloud_event_delivery=before), replacement(enable_cloud_event_delivery=given)
+    if before and given is False:
+        with pytest.raises(Forbidden, match="cannot be turned off again"):
+            apply_replacement(of, change)
+    else:
+        assert apply_replacement(of, change).webhook.enable_cloud_event_delivery is bool(before or given)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"url": "ftp://a.example/"}, "url"),
+        ({"event_types": []}, "eventTypes"),
+        ({"level": "user"}, "ownerId"),
+        ({"headers": {"Host": "x"}}, "headers"),
+        ({"encrypted_headers": {"webhook-id": "x"}}, "encryptedHeaders"),
+        ({"headers": {"x-a": "1"}, "encrypted_headers": {"X-A": "x"}}, "encryptedHeaders"),
+        ({"secret": PRIVATE}, "secret"),
+        ({"qwebhook": Settings(rate_per_minute=0)}, "qwebhook.ratePerMinute"),
+    ],
+    ids=str,
+)
+def test_a_replacement_is_checked_whole(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidWebhook) as refused:
+        apply_replacement(webhook(), replacement(**fields))
+    assert refused.value.field == field
+    assert PRIVATE not in str(refused.value)
+
+
+def test_the_filter_of_a_replacement_is_checked_with_its_types() -> None:
+    with pytest.raises(InvalidFilter):
+        apply_replacement(FULL, replacement(filter='data.status eq "ok"'))
+
+
+def test_enabling_by_either_change_takes_the_reason_of_the_disabling_away() -> None:
+    disabled = webhook(enabled=False, disabled_reason="gone", disabled_reason_code="gone")
+    for after in (
+        patched(disabled, ("replace", "/enabled", True)).webhook,
+        apply_replacement(disabled, replacement(enabled=True)).webhook,
+    ):
+        assert (after.enabled, after.disabled_reason, after.disabled_reason_code) == (True, None, None)
+    assert apply_replacement(disabled, replacement()).webhook.disabled_reason == "gone"
+
+
+def test_a_replacement_leaves_the_webhook_it_replaces_as_it_was() -> None:
+    before = msgspec.structs.replace(FULL)
+    after = apply_replacement(FULL, replacement(headers={"X-A": "1"})).webhook
+    after.headers["X-B"] = "2"
+    assert before == FULL

@@ -43,7 +43,7 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 
 def signed(secret: str, body: bytes, timestamp: int = NOW, message_id: str = ID) -> str:
-    return Signer([secret]).headers(message_id, timestamp, body)["webhook-signature"]
+    return Signer([(secret, None)]).headers(message_id, timestamp, body)["webhook-signature"]
 
 
 def library(secret: str) -> standardwebhooks.Webhook:
@@ -73,7 +73,7 @@ def test_the_qlik_scheme_is_the_hex_hmac_of_the_body() -> None:
 
 def test_the_qlik_key_is_the_whole_secret_with_its_prefix() -> None:
     expected = hmac.new(STANDARD_SECRET.encode(), BODY, hashlib.sha256).hexdigest()
-    assert Signer([STANDARD_SECRET]).headers(ID, NOW, BODY)["Qlik-Signature"] == expected
+    assert Signer([(STANDARD_SECRET, None)]).headers(ID, NOW, BODY)["Qlik-Signature"] == expected
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_the_library_signs_is_verified_here(secret: str, body: bytes) -> No
 
 def test_the_library_verifies_either_secret_of_a_rotation() -> None:
     now = int(time.time())
-    headers = Signer([STANDARD_SECRET, SECRET]).headers(ID, now, BODY)
+    headers = Signer([(STANDARD_SECRET, None), (SECRET, None)]).headers(ID, now, BODY)
     headers |= {"webhook-id": ID, "webhook-timestamp": str(now)}
     for secret in (STANDARD_SECRET, SECRET):
         assert library(secret).verify(BODY, headers) == {"a": 1}
@@ -129,7 +129,7 @@ def test_the_library_verifies_either_secret_of_a_rotation() -> None:
 
 @given(secrets, bodies, st.integers(0, 10**11))
 def test_own_signatures_are_accepted(secret: str, body: bytes, timestamp: int) -> None:
-    headers = Signer([secret]).headers(ID, timestamp, body)
+    headers = Signer([(secret, None)]).headers(ID, timestamp, body)
     assert verify_qlik([secret], body, headers["Qlik-Signature"])
     assert headers["Qlik-Signature"] == qlik_signature(secret, body)
     assert verify_standard([secret], ID, str(timestamp), headers["webhook-signature"], body, timestamp) == ""
@@ -137,7 +137,7 @@ def test_own_signatures_are_accepted(secret: str, body: bytes, timestamp: int) -
 
 @given(secrets, st.binary(min_size=1, max_size=100), st.integers(0, 10**6))
 def test_one_changed_bit_of_the_body_is_refused(secret: str, body: bytes, bit: int) -> None:
-    headers = Signer([secret]).headers(ID, NOW, body)
+    headers = Signer([(secret, None)]).headers(ID, NOW, body)
     altered = flipped(body, bit)
     assert not verify_qlik([secret], altered, headers["Qlik-Signature"])
     assert "does not fit" in verify_standard([secret], ID, str(NOW), headers["webhook-signature"], altered, NOW)
@@ -227,11 +227,23 @@ def test_the_tolerance_can_be_widened() -> None:
 
 def test_a_rotation_lists_both_and_qlik_uses_the_new_one() -> None:
     new, old = STANDARD_SECRET, SECRET
-    headers = Signer([new, old]).headers(ID, NOW, BODY)
+    headers = Signer([(new, None), (old, None)]).headers(ID, NOW, BODY)
     assert headers["webhook-signature"] == f"{signed(new, BODY)} {signed(old, BODY)}"
     assert headers["Qlik-Signature"] == qlik_signature(new, BODY)
     for secret in (new, old):
         assert verify_standard([secret], ID, str(NOW), headers["webhook-signature"], BODY, NOW) == ""
+
+
+@pytest.mark.parametrize(("seconds", "signs"), [(-1, True), (0, False), (1, False)])
+def test_an_old_secret_signs_until_its_grace_period_ends(seconds: int, signs: bool) -> None:
+    signer = Signer([(STANDARD_SECRET, None), (SECRET, NOW * 1000), ("x" * 40, (NOW + 60) * 1000)])
+    headers = signer.headers(ID, NOW + seconds, BODY)
+    accepted = [
+        verify_standard([secret], ID, str(NOW + seconds), headers["webhook-signature"], BODY, NOW) == ""
+        for secret in (STANDARD_SECRET, SECRET, "x" * 40)
+    ]
+    assert accepted == [True, signs, True]
+    assert headers["Qlik-Signature"] == qlik_signature(STANDARD_SECRET, BODY)
 
 
 def test_without_a_secret_there_is_neither_header() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwebhook.model.errors import InvalidInput
-from qwebhook.model.timestamps import duration_seconds, from_rfc3339, humanised, to_rfc3339
+from qwebhook.model.timestamps import duration_seconds, from_rfc3339, humanised, moment, to_rfc3339
 
 LAST = 253_402_300_799_999  # the end of the year 9999
 moments = st.integers(0, LAST)
@@ -74,7 +74,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_reading_any_text_raises_nothing_else(text: str) -> None:
-    for read in (from_rfc3339, duration_seconds):
+    for read in (from_rfc3339, duration_seconds, lambda text: moment(text, 0)):
         try:
             read(text)
         except InvalidInput as refused:
@@ -110,6 +110,36 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         duration_seconds(text)
     assert refused.value.message == f"{text!r} is not a duration"
     assert "24h" in refused.value.hint
+
+
+NOW = from_rfc3339("2026-11-24T16:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("7d", "2026-11-17T16:00:00.000Z"),
+        ("2h", "2026-11-24T14:00:00.000Z"),
+        (" 90m ", "2026-11-24T14:30:00.000Z"),
+        ("1h30m", "2026-11-24T14:30:00.000Z"),
+        ("0s", "2026-11-24T16:00:00.000Z"),
+        ("2026-11-24", "2026-11-24T00:00:00.000Z"),
+        ("20261124", "2026-11-24T00:00:00.000Z"),
+        ("2026-11-24T17:00:00+02:00", "2026-11-24T15:00:00.000Z"),
+        ("2030-01-01T00:00:00Z", "2030-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_moment_is_a_time_or_a_duration_before_now(text: str, time: str) -> None:
+    assert to_rfc3339(moment(text, NOW)) == time
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "90", "2026", "-2h", "5x", "99999999999d"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        moment(text, NOW)
+    assert str(refused.value) == (
+        f"{text!r} is neither a time nor a duration before now; write 2026-11-24T16:00:00Z, 90m or 7d"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from qwebhook.model.webhook import (
     Settings,
     Webhook,
     WebhookDraft,
+    WebhookReplacement,
     check_draft,
     check_event_types,
     check_fields,
@@ -90,6 +91,14 @@ def test_a_draft_takes_no_other_members(members: dict[str, Any]) -> None:
         msgspec.convert({"name": "n", "url": URL} | members, WebhookDraft)
 
 
+@pytest.mark.parametrize("name", ["id", "origin", "createdAt", "secretKeyAdded", "disabledReason", "unknown"])
+def test_a_replacement_takes_what_a_client_writes_and_nothing_else(name: str) -> None:
+    least = {"name": "n", "url": URL}
+    assert msgspec.convert(least, WebhookReplacement).enabled is False
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(least | {name: "x"}, WebhookReplacement)
+
+
 def test_a_webhook_is_written_under_the_service_s_names() -> None:
     written = msgspec.to_builtins(webhook())
     assert set(written) == {
@@ -122,6 +131,8 @@ def test_a_webhook_is_written_under_the_service_s_names() -> None:
         {"headers": {"X-A": "1", "x-b": ""}, "encrypted_headers": {"Authorization": "Bearer x"}},
         {"headers": {"User-Agent": "mine", "Content-Type": "application/cloudevents+json"}},
         {"qwebhook": Settings(concurrency=1)},
+        {"qwebhook": Settings(rate_per_minute=1, request_origin="events.example.com")},
+        {"qwebhook": Settings(rate_per_minute=1_000_000)},
         {"qwebhook": Settings(concurrency=1000, ordering="strict", type_names="subscribed")},
     ],
     ids=lambda fields: str(fields)[:40],
@@ -158,6 +169,10 @@ def test_a_webhook_that_was_read_is_taken() -> None:
         ({"level": "user", "owner_id": ""}, "ownerId", "is missing"),
         ({"qwebhook": Settings(concurrency=0)}, "qwebhook.concurrency", "is 0; use 1 to 1000"),
         ({"qwebhook": Settings(concurrency=1001)}, "qwebhook.concurrency", "is 1001; use 1 to 1000"),
+        ({"qwebhook": Settings(rate_per_minute=0)}, "qwebhook.ratePerMinute", "is 0; use 1 to 1000000"),
+        ({"qwebhook": Settings(rate_per_minute=1_000_001)}, "qwebhook.ratePerMinute", "is 1000001; use 1 to 1000000"),
+        ({"qwebhook": Settings(request_origin="a b")}, "qwebhook.requestOrigin", "is not a DNS name"),
+        ({"qwebhook": Settings(request_origin="")}, "qwebhook.requestOrigin", "is not a DNS name"),
     ],
     ids=lambda value: str(value)[:40],
 )

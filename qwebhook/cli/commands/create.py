@@ -17,6 +17,7 @@ from qwebhook.cli.fields import (
     LevelOption,
     OrderingOption,
     OwnerOption,
+    RateOption,
     SecretOption,
     TypeNamesOption,
     UrlOption,
@@ -26,6 +27,7 @@ from qwebhook.cli.fields import (
 from qwebhook.cli.inputs import GENERATE
 from qwebhook.cli.results import Single
 from qwebhook.cli.session import session_of
+from qwebhook.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from qwebhook.model.webhook import Webhook
@@ -37,8 +39,10 @@ qwebhook create failed --url https://example.com/hook --event com.qlik.v1.app.re
     --filter 'data.status eq "error"' --secret generate
 qwebhook create crm --url https://example.com/crm --event com.qlik.v1.user.created \\
     --encrypted-header Authorization=env:CRM_AUTHORIZATION --if-not-exists
+qwebhook create partner --url https://example.com/events --event com.qlik.v1.app.created --handshake
 qwebhook create -f webhook.json
 """
+_HANDSHAKE = "Consent of the receiver"
 
 app = typer.Typer(add_completion=False)
 
@@ -72,10 +76,47 @@ def create(
     ordering: OrderingOption = None,
     type_names: TypeNamesOption = None,
     concurrency: ConcurrencyOption = None,
+    rate_per_minute: RateOption = None,
     file: FileOption = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Leave a webhook of this name as it is, and show it.")
     ] = False,
+    handshake: Annotated[
+        bool,
+        typer.Option(
+            "--handshake",
+            help="Make it only if the receiver consents, asked as CloudEvents webhooks ask; exit code 7 if not.",
+            rich_help_panel=_HANDSHAKE,
+        ),
+    ] = False,
+    handshake_origin: Annotated[
+        str | None,
+        typer.Option(
+            "--handshake-origin",
+            metavar="NAME",
+            help="The name to ask under, which every delivery then carries. Default: this machine's.",
+            rich_help_panel=_HANDSHAKE,
+        ),
+    ] = None,
+    handshake_rate: Annotated[
+        int | None,
+        typer.Option(
+            "--handshake-rate",
+            metavar="N",
+            help="How many deliveries a minute to ask for. Default: --rate-per-minute.",
+            rich_help_panel=_HANDSHAKE,
+        ),
+    ] = None,
+    allow_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-network",
+            metavar="NETWORK",
+            help="Ask at these addresses too, beyond the public ones: loopback, private, or a CIDR. "
+            "[env: QWEBHOOK_ALLOW_NETWORK]",
+            rich_help_panel=_HANDSHAKE,
+        ),
+    ] = None,
 ) -> Single:
     """Make a webhook.
 
@@ -87,6 +128,8 @@ def create(
     from qwebhook.cli.views import WEBHOOKS
 
     session = session_of(ctx)
+    if not handshake and (handshake_origin is not None or handshake_rate is not None or allow_network):
+        raise InvalidInput("--handshake-origin, --handshake-rate and --allow-network are for --handshake")
     fields: dict[str, Any] = {"enabled": True}
     if file is not None:
         fields |= read_body(session, file)
@@ -109,7 +152,7 @@ def create(
         "checkCertificateRevocation": (check_certificate_revocation, True),
     }
     fields |= {field: value for field, (given, value) in switches.items() if given}
-    settings = given_settings(ordering, type_names, concurrency)
+    settings = given_settings(ordering, type_names, concurrency, rate_per_minute)
     # A body's `qwebhook` that is no object is refused with the other fields.
     if settings and isinstance(fields.setdefault("qwebhook", {}), dict):
         fields["qwebhook"] |= settings
@@ -123,6 +166,10 @@ def create(
         return Single(present, WEBHOOKS)
     if present is not None:
         warnings.append(f"there is another webhook named {draft.name!r}; name them by their ids from now on")
+    if handshake:
+        from qwebhook.cli.consent import with_consent
+
+        draft = with_consent(session, draft, handshake_origin, handshake_rate, allow_network or ())
     webhook = store.create_webhook(draft, session.user)
     for warning in warnings:
         session.warn(warning)

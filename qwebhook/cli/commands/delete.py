@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.exit_codes import ExitCode
-from qwebhook.cli.printable import printable
+from qwebhook.cli.removal import Removal, YesOption, agreed, check_can_ask
 from qwebhook.cli.results import Listing
-from qwebhook.cli.selection import AllOption, Outcomes, WebhookArguments, filtered, selected_webhooks
+from qwebhook.cli.selection import (
+    AllOption,
+    Outcomes,
+    WebhookArguments,
+    check_selection,
+    filtered,
+    selected_webhooks,
+)
 from qwebhook.cli.session import session_of
-from qwebhook.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from qwebhook.model.webhook import Webhook
@@ -23,7 +29,7 @@ qwebhook delete reports
 qwebhook delete --all --disabled --yes
 qwebhook delete reports --yes --if-exists
 """
-_SHOWN = 5
+_DELETING = Removal("delete", "Delete", "deleted", "webhook")
 
 app = typer.Typer(add_completion=False)
 
@@ -35,7 +41,7 @@ def delete(
     filters: dict[str, Any],
     webhooks: WebhookArguments = None,
     everything: AllOption = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="A webhook that is not there is fine.")] = False,
 ) -> Listing:
     """Delete webhooks.
@@ -45,11 +51,11 @@ def delete(
     from qwebhook.cli.views import WEBHOOKS
 
     session = session_of(ctx)
-    if not yes and not session.can_ask:
-        raise InvalidInput("delete needs --yes where it cannot ask")
+    # Before --yes, or one would hear of that first and then that nothing is named.
+    check_selection(webhooks or (), everything, filters)
+    check_can_ask(session, _DELETING, yes)
     doomed, missing = selected_webhooks(session, webhooks or (), everything, filters, missing_is_fine=if_exists)
-    if doomed and not yes and not session.confirm(_question(doomed)):
-        session.note("nothing was deleted")
+    if doomed and not yes and not agreed(session, _DELETING, [webhook.name for webhook in doomed]):
         return Listing([], WEBHOOKS, exit_code=ExitCode.FAILED)
     store = session.open_store()
     outcomes = Outcomes(session, missing)
@@ -61,11 +67,3 @@ def delete(
 def _deleted(store: Administration, webhook: Webhook) -> Webhook:
     store.delete_webhook(webhook.id)
     return webhook
-
-
-def _question(webhooks: list[Webhook]) -> str:
-    names = ", ".join(printable(webhook.name) for webhook in webhooks[:_SHOWN])
-    if len(webhooks) == 1:
-        return f"Delete the webhook {names}?"
-    more = ", …" if len(webhooks) > _SHOWN else ""
-    return f"Delete {len(webhooks)} webhooks ({names}{more})?"

@@ -32,6 +32,17 @@ def serve(
             "[env: QWEBHOOK_ALLOW_NETWORK]",
         ),
     ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-origin",
+            metavar="HOST|*",
+            help="Consent to deliveries from this sender, or any, when it asks (OPTIONS /events); may be repeated.",
+        ),
+    ] = None,
+    allowed_rate: Annotated[
+        str, typer.Option("--allowed-rate", metavar="N|*", help="How many deliveries a minute that allows a sender.")
+    ] = "*",
     retention: Annotated[str, typer.Option("--retention", metavar="DURATION", help="How long history is kept.")] = "7d",
     drain: Annotated[
         str, typer.Option("--drain", metavar="DURATION", help="After SIGTERM, how long what is in flight may take.")
@@ -47,6 +58,18 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS and sets X-Forwarded-For.")
     ] = False,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="How clients reach the server; links in answers begin with it. Default: as each request says.",
+        ),
+    ] = "",
+    webhook_limit: Annotated[
+        int,
+        typer.Option("--webhook-limit", min=0, metavar="N", help="Webhooks that one user may make; 0 for any number."),
+    ] = 150,
     log_format: Annotated[
         Literal["text", "json"] | None,
         typer.Option("--log-format", metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
@@ -58,12 +81,22 @@ def serve(
     changed meanwhile, with the same --store, work at once. SIGTERM or Ctrl-C stops in an orderly way: what is
     pending is taken up at the next start. A second signal leaves at once.
     """
+    from qwebhook.model.consent import ANY, is_origin, read_rate
     from qwebhook.model.errors import InvalidInput
     from qwebhook.model.timestamps import duration_seconds
     from qwebhook.server.lifecycle import ServeOptions, run
 
     if (tls_cert is None) != (tls_key is None):
         raise InvalidInput("--tls-cert and --tls-key go together", "give both or neither")
+    for origin in allowed_origin or ():
+        if origin != ANY and not is_origin(origin):
+            raise InvalidInput(f"--allowed-origin {origin!r} names no sender", "write HOST alone, or *")
+    try:
+        rate = read_rate(allowed_rate)
+    except ValueError:
+        raise InvalidInput(f"--allowed-rate {allowed_rate!r} is no rate", "write a number a minute, or *") from None
+    if rate is not None and not allowed_origin:
+        raise InvalidInput("--allowed-rate allows nobody anything", "name who may deliver with --allowed-origin")
     session = session_of(ctx)
     return run(
         ServeOptions(
@@ -71,11 +104,31 @@ def serve(
             host=host,
             port=port,
             allowed_networks=session.allowed_networks(allow_network or ()),
+            allowed_origins=allowed_origin or [],
+            allowed_rate=rate,
             retention=duration_seconds(retention),
             drain=duration_seconds(drain),
             tls_certificate=tls_cert,
             tls_key=tls_key,
             behind_proxy=behind_proxy,
+            public_url=_address(public_url),
+            webhook_limit=webhook_limit,
             log_format=log_format,
         )
     )
+
+
+def _address(url: str) -> str:
+    """The URL without a slash at its end, or "" for none. Raises InvalidInput."""
+    from urllib.parse import urlsplit
+
+    from qwebhook.model.errors import InvalidInput
+
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        plain = False
+    if url and (not plain or parts.username or parts.query or parts.fragment):
+        raise InvalidInput(f"--public-url {url!r} is no address of a server", "write https://HOST, or with a path")
+    return url.rstrip("/")

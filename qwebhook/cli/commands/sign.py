@@ -77,7 +77,7 @@ def _signer(session: Session, secret: str | None, webhook: str | None) -> Signer
         value = read_value(session, secret, "--secret", stdin=True)
         if not value:
             raise InvalidInput("--secret is empty")
-        return Signer([value])
+        return Signer([(value, None)])
     store = session.open_store()
     found = store.find_webhook(str(webhook))
     if not found.secret_key_added:

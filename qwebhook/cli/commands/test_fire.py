@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from qwebhook.cli.results import Document, Listing
 from qwebhook.cli.selection import WebhookArguments
+from qwebhook.cli.sending import AllowNetworkOption, TimeoutOption
 from qwebhook.cli.session import session_of
-from qwebhook.cli.suggestions import event_types
+from qwebhook.cli.trial_events import DataOption, SetOption, TrialEvents, TypeOption
 
 EXAMPLES = """
 qwebhook test-fire reports
@@ -26,25 +27,9 @@ def test_fire(
     ctx: typer.Context,
     webhooks: WebhookArguments = None,
     everything: Annotated[bool, typer.Option("--all", help="Every webhook that is enabled.")] = False,
-    event: Annotated[
-        str | None,
-        typer.Option(
-            "--event",
-            metavar="TYPE",
-            help="A sample of this type; of the first subscribed one, unless given.",
-            autocompletion=event_types,
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="JSON", help="The event's data, or a whole event: JSON, a file, or - for stdin."
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a member, such as data.name=Sales; may be repeated."),
-    ] = None,
+    event: TypeOption = None,
+    data: DataOption = None,
+    settings: SetOption = None,
     secret: Annotated[
         str | None,
         typer.Option("--secret", metavar="SECRET", help="Sign with it instead: the secret, @FILE, env:NAME or -."),
@@ -56,36 +41,34 @@ def test_fire(
     expect: Annotated[
         int | None, typer.Option("--expect", min=100, max=599, metavar="CODE", help="The status that is a success.")
     ] = None,
-    timeout: Annotated[str, typer.Option("--timeout", metavar="DURATION", help="How long an answer may take.")] = "15s",
+    timeout: TimeoutOption = None,
     count: Annotated[int, typer.Option("--count", min=1, max=100_000, metavar="N", help="How many to fire.")] = 1,
     rate: Annotated[
         float | None,
         typer.Option("--rate", min=0.01, max=10_000, metavar="R", help="A second; one after the other, unless given."),
     ] = None,
-    allow_network: Annotated[
-        list[str] | None,
+    allow_network: AllowNetworkOption = None,
+    via: Annotated[
+        Literal["direct", "serve"],
         typer.Option(
-            "--allow-network",
-            metavar="NETWORK",
-            help="Addresses beyond the public ones: loopback, private, or a CIDR. [env: QWEBHOOK_ALLOW_NETWORK]",
+            "--via", metavar="direct|serve", help="Send from here; or let the store's server send, which records it."
         ),
-    ] = None,
+    ] = "direct",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
 ) -> Listing | Document | int:
     """Send a realistic, signed test event to webhooks, and say what they answered.
 
     The event's id begins with test-, and the request carries the header qwebhook-test. It goes straight to the
-    webhook's URL, whatever its filter, and is recorded nowhere. Exit code 7 if any fails.
+    webhook's URL, whatever its filter, and is recorded nowhere. With --via serve the running server sends it, from
+    where it stands and with its own rules, and keeps a record. Exit code 7 if any fails.
     """
     from qwebhook.cli.firing import FiringOptions, dry_run_document, fire_all, targets
 
     session = session_of(ctx)
     options = FiringOptions.read(
         session,
-        event=event,
-        data=data,
-        settings=settings or (),
+        TrialEvents(session, event, data, settings or ()),
         secret=secret,
         headers=headers or (),
         expect=expect,
@@ -94,6 +77,7 @@ def test_fire(
         rate=rate,
         allowed_networks=allow_network or (),
         silent=silent,
+        via=via,
     )
     endpoints, not_found = targets(session, webhooks or (), everything, options)
     if dry_run:

@@ -17,6 +17,7 @@ from qwebhook.cli.fields import (
     LevelOption,
     OrderingOption,
     OwnerOption,
+    RateOption,
     SecretOption,
     TypeNamesOption,
     UrlOption,
@@ -82,6 +83,7 @@ def update(
     ordering: OrderingOption = None,
     type_names: TypeNamesOption = None,
     concurrency: ConcurrencyOption = None,
+    rate_per_minute: RateOption = None,
     file: FileOption = None,
 ) -> Single:
     """Change what is named of a webhook.
@@ -122,7 +124,7 @@ def update(
     members += _header_operations(
         session, "encryptedHeaders", "--encrypted-header", encrypted_header, remove_encrypted_header
     )
-    settings = given_settings(ordering, type_names, concurrency)
+    settings = given_settings(ordering, type_names, concurrency, rate_per_minute)
     added, removed = split_list(add_event), split_list(remove_event)
     if not (operations or fields or members or settings or added or removed):
         raise InvalidInput("nothing to change is named", "give an option such as --url, or -f FILE")

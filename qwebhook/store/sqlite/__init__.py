@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwebhook.model.errors import Conflict, InvalidInput
-from qwebhook.model.identifiers import random_id
 from qwebhook.model.patch import PatchOperation
-from qwebhook.model.timestamps import to_rfc3339
-from qwebhook.model.webhook import Webhook, WebhookDraft
-from qwebhook.store.contract import DeliveryQuery, Page, Role, Token, WebhookQuery
+from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement
+from qwebhook.store.contract import DeliveryQuery, Inbound, Page, Role, Statistics, Token, WebhookQuery
 from qwebhook.store.sqlite.connection import MIGRATIONS, Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
 from qwebhook.store.sqlite.webhooks import Webhooks
@@ -24,15 +17,17 @@ from qwebhook.store.sqlite.webhooks import Webhooks
 if TYPE_CHECKING:
     from qwebhook.model.delivery import Attempt, Delivery
     from qwebhook.model.endpoint import Endpoint
+    from qwebhook.store.sqlite.checking import StoreCheck
     from qwebhook.store.sqlite.history import History
+    from qwebhook.store.sqlite.inbounds import Inbounds
     from qwebhook.store.sqlite.journal import SqliteJournal
-
-_SQL = queries("administration")
-TOKEN_PREFIX = "qwh_"  # noqa: S105 tells what the text is, when one is found in a log
+    from qwebhook.store.sqlite.tokens import Tokens
 
 
 class SqliteStore:
-    """`Administration` and `TokenStore` over one connection; `open_journal` gives the `Journal`, over another."""
+    """`Administration`, `TokenStore` and `InboundStore` over one connection; `open_journal` gives the `Journal`, over
+    another.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -56,11 +51,17 @@ class SqliteStore:
     def find_webhook(self, reference: str) -> Webhook:
         return self._webhooks.find(reference)
 
-    def create_webhook(self, draft: WebhookDraft, by: str) -> Webhook:
-        return self._webhooks.create(draft, by)
+    def create_webhook(self, draft: WebhookDraft, by: str, limit: int | None = None) -> Webhook:
+        return self._webhooks.create(draft, by, limit)
 
     def patch_webhook(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
         return self._webhooks.patch(webhook_id, operations, by)
+
+    def replace_webhook(self, webhook_id: str, replacement: WebhookReplacement, by: str) -> Webhook:
+        return self._webhooks.replace(webhook_id, replacement, by)
+
+    def rotate_secret(self, webhook_id: str, secret: str, grace: int, by: str) -> Webhook:
+        return self._webhooks.rotate_secret(webhook_id, secret, grace, by)
 
     def delete_webhook(self, webhook_id: str) -> None:
         self._webhooks.delete(webhook_id)
@@ -85,37 +86,58 @@ class SqliteStore:
 
         return History(self._connection)
 
+    def statistics(self) -> Statistics:
+        from qwebhook.store.sqlite.counting import statistics
+
+        return statistics(self._connection)
+
     def create_token(self, name: str, role: Role, user_id: str | None) -> tuple[Token, str]:
-        if not name.strip() or not name.isprintable():
-            raise InvalidInput("the token's name is empty or cannot be printed")
-        if role == "user" and not user_id:
-            raise InvalidInput("a token of role user needs the user's id", "give --user-id")
-        value = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        now = _now()
-        identifier = random_id(now, os.urandom(10))
-        try:
-            with self._connection.transaction():
-                self._connection.execute(
-                    _SQL["token_insert"], (identifier, name, token_digest(value), role, user_id, now)
-                )
-        except Exception as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise Conflict(f"there is a token named {name!r} already", "choose another name") from None
-            raise
-        return Token(id=identifier, name=name, role=role, user_id=user_id, created_at=to_rfc3339(now)), value
+        return self._tokens().create(name, role, user_id)
+
+    def list_tokens(self) -> list[Token]:
+        return self._tokens().all()
+
+    def revoke_token(self, reference: str) -> Token:
+        return self._tokens().revoke(reference)
+
+    def note_token_use(self, used: Mapping[str, int]) -> None:
+        self._tokens().note_use(used)
 
     def tokens_by_digest(self) -> dict[bytes, Token]:
-        with store_errors(self.path):
-            rows = self._connection.execute(_SQL["tokens"]).fetchall()
-        return {
-            row[0]: Token(id=row[1], name=row[2], role=row[3], user_id=row[4], created_at=to_rfc3339(row[5]))
-            for row in rows
-        }
+        return self._tokens().by_digest()
+
+    def _tokens(self) -> Tokens:
+        from qwebhook.store.sqlite.tokens import Tokens
+
+        return Tokens(self._connection, _now)
+
+    def create_inbound(self, name: str, secrets: Sequence[str], by: str) -> Inbound:
+        return self._inbounds().create(name, secrets, by)
+
+    def list_inbounds(self) -> list[Inbound]:
+        return self._inbounds().all()
+
+    def remove_inbound(self, reference: str) -> Inbound:
+        return self._inbounds().remove(reference)
+
+    def inbound_secrets(self) -> list[str]:
+        return self._inbounds().secrets()
+
+    def _inbounds(self) -> Inbounds:
+        from qwebhook.store.sqlite.inbounds import Inbounds
+
+        return Inbounds(self._connection, _now)
 
     def version(self) -> int:
         with store_errors(self.path):
-            version: int = self._connection.execute(_SQL["version"]).fetchone()[0]
+            version: int = self._connection.execute(queries("access")["version"]).fetchone()[0]
         return version
+
+    def check(self) -> StoreCheck:
+        """Look for what is wrong in the store; it is only read."""
+        from qwebhook.store.sqlite.checking import check
+
+        return check(self._connection)
 
     def open_journal(self) -> SqliteJournal:
         """The queue and the history of the same file, on a connection of their own."""
@@ -132,11 +154,6 @@ class SqliteStore:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def token_digest(value: str) -> bytes:
-    """What is kept of a token. A token has 256 random bits, so that a plain digest cannot be guessed back."""
-    return hashlib.sha256(value.encode()).digest()
 
 
 def _now() -> int:

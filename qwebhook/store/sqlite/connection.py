@@ -43,6 +43,9 @@ def store_errors(path: Path) -> Iterator[None]:
 
 
 def _translated(error: sqlite3.Error, path: Path) -> QwebhookError:
+    if isinstance(error, sqlite3.IntegrityError):
+        # A fault of what was to be written: the store is well, and trying it again would fail again.
+        return QwebhookError(f"the store {path} cannot take what was to be written: {error}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(

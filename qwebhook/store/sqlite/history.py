@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from qwebhook.model.delivery import Attempt, Delivery
+from collections.abc import Iterator
+from typing import get_args
+
+from qwebhook.model.delivery import Attempt, Delivery, Status
 from qwebhook.model.errors import NotFound
 from qwebhook.model.identifiers import row_of
 from qwebhook.store import cursors
@@ -22,46 +25,53 @@ class History:
 
     def page(self, query: DeliveryQuery) -> Page[Delivery]:
         paging = cursors.Paging(query, query.sort, query.limit, query.cursor)
-        # Where all have one status, their order is that of their numbers, and an index has it.
-        field = "triggeredAt" if query.status is not None else paging.field
         where: list[str] = []
         values: list[object] = []
         if query.webhook_id is not None:
             where.append(_SQL["where webhook"])
             values.append(self._webhook_row(query.webhook_id))
-        for name in ("event_type", "status"):
-            if getattr(query, name) is not None:
-                where.append(_SQL[f"where {name}"])
-                values.append(getattr(query, name))
-        if paging.cursor is not None:
-            where.append(_SQL[f"beyond {field}"].format(comparison=paging.comparison))
-            values += [paging.cursor.value, paging.cursor.row] if field == "status" else [paging.cursor.row]
-        order = _SQL[f"order {field}"].format(direction=paging.direction)
-        statement = _SQL["list"].format(where=" AND ".join(where) or "1", order=order)
+        if query.event_type is not None:
+            where.append(_SQL["where event_type"])
+            values.append(query.event_type)
+        selects: list[str] = []
+        parameters: list[object] = []
+        for status, beyond in _parts(query, paging):
+            parts = list(where)
+            parameters += values
+            if status is not None:
+                parts.append(_SQL["where status"])
+                parameters.append(status)
+            if beyond is not None:
+                parts.append(_SQL["where beyond"].format(comparison=paging.comparison))
+                parameters.append(beyond)
+            selects.append(_SQL["list"].format(where=" AND ".join(parts) or "1"))
+        order = _SQL[f"order {paging.field}"].format(direction=paging.direction)
+        statement = _SQL["ordered"].format(selects=" UNION ALL ".join(selects), order=order)
         with store_errors(self._connection.path):
-            rows: list[Row] = self._connection.execute(statement, [*values, paging.fetch]).fetchall()
+            rows: list[Row] = self._connection.execute(statement, [*parameters, paging.fetch]).fetchall()
         return paging.page(rows, self._delivery, value_column=3, row_column=0)
 
     def _delivery(self, row: Row) -> Delivery:
         return delivery_from(row, self._connection.number)
 
     def get(self, webhook_id: str, delivery_id: str) -> Delivery:
-        return self._delivery(self._row(webhook_id, delivery_id))
+        return self._delivery(self.row(webhook_id, delivery_id))
 
     def attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
-        row = self._row(webhook_id, delivery_id)
+        row = self.row(webhook_id, delivery_id)
         with store_errors(self._connection.path):
             rows = self._connection.execute(_SQL["attempts"], (row[0], row[9])).fetchall()
         return [attempt_from(one) for one in rows]
 
-    def _row(self, webhook_id: str, delivery_id: str) -> Row:
+    def row(self, webhook_id: str, delivery_id: str) -> Row:
+        """The columns of `list` for one delivery. Raises NotFound."""
         webhook = self._webhook_row(webhook_id)
         place = row_of("delivery", delivery_id, self._connection.number)
         if place is not None:
             where = f"{_SQL['where webhook']} AND {_SQL['where sequence']}"
-            statement = _SQL["list"].format(where=where, order="1")
             with store_errors(self._connection.path):
-                row: Row | None = self._connection.execute(statement, (webhook, place[0], 1)).fetchone()
+                statement = _SQL["list"].format(where=where)
+                row: Row | None = self._connection.execute(statement, (webhook, place[0])).fetchone()
             if row is not None and row[6] == place[1]:
                 return row
         raise NotFound(
@@ -76,3 +86,29 @@ class History:
             raise NotFound(f"there is no webhook {webhook_id}", "`qwebhook list` shows those there are")
         number: int = row[0]
         return number
+
+
+def _parts(query: DeliveryQuery, paging: cursors.Paging) -> Iterator[tuple[Status | None, int | None]]:
+    """The parts of a page: the status of each (None: any), and the sequence it begins beyond (None: at its start).
+
+    An index has the deliveries of each status in order, so that a restricted list is read from as many parts as there
+    are statuses and merged. Without any restriction, deliveries are in order as they are.
+    """
+    cursor = paging.cursor
+    beyond = cursor.row if cursor is not None else None
+    if query.status is not None:
+        yield query.status, beyond
+    elif paging.field == "status":
+        statuses = sorted(get_args(Status), reverse=paging.descending)
+        if cursor is None:
+            yield from ((status, None) for status in statuses)
+            return
+        if cursor.value not in statuses:
+            raise cursors.malformed()
+        at = statuses.index(str(cursor.value))
+        yield statuses[at], beyond
+        yield from ((status, None) for status in statuses[at + 1 :])
+    elif query.webhook_id is None and query.event_type is None:
+        yield None, beyond
+    else:
+        yield from ((status, beyond) for status in get_args(Status))

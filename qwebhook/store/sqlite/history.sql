@@ -1,13 +1,19 @@
 -- name: list
--- A record tells of its latest attempt. {where}, {order}, {direction} come from the fragments below.
-SELECT d.sequence, w.id, d.type, d.status, d.state, d.attempts, d.triggered_at, d.next_attempt_at, d.test, d.event,
-    a.reason, a.url, a.request_headers, coalesce(a.request_body, CAST(e.body AS TEXT)), a.status_code, a.response_headers,
-    a.response_body, e.accepted_at
+-- A record tells of its latest attempt. {where} is put in from the fragments below. Records of deleted webhooks are
+-- listed with the others; of webhooks that were deleted in a store of version 1 the id is not known.
+SELECT d.sequence, coalesce(w.id, g.id, ''), d.type, d.status, d.state, d.attempts, d.triggered_at, d.next_attempt_at,
+    d.test, d.event, a.reason, a.url, a.request_headers, coalesce(a.request_body, CAST(e.body AS TEXT)), a.status_code,
+    a.response_headers, a.response_body, e.accepted_at
 FROM delivery AS d
-JOIN webhook AS w ON w.row = d.webhook
 JOIN attempt AS a ON a.id = d.sequence * 64 + d.attempts
+LEFT JOIN webhook AS w ON w.row = d.webhook
+LEFT JOIN deleted_webhook AS g ON g.row = d.webhook
 LEFT JOIN event AS e ON e.row = d.event
-WHERE {where} ORDER BY {order} LIMIT ?
+WHERE {where}
+
+-- name: ordered
+-- The rows of several selects, each read in the order wanted from an index, are merged.
+{selects} ORDER BY {order} LIMIT ?
 
 -- name: where webhook
 d.webhook = ?
@@ -17,14 +23,12 @@ d.type = ?
 d.status = ?
 -- name: where sequence
 d.sequence = ?
--- name: beyond triggeredAt
+-- name: where beyond
 d.sequence {comparison} ?
--- name: beyond status
-(d.status, d.sequence) {comparison} (?, ?)
 -- name: order triggeredAt
-d.sequence {direction}
+1 {direction}
 -- name: order status
-d.status {direction}, d.sequence {direction}
+4 {direction}, 1 {direction}
 
 -- name: attempts
 -- Of one delivery, first to last.
@@ -35,3 +39,13 @@ WHERE a.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY a.id
 
 -- name: webhook_row
 SELECT row FROM webhook WHERE id = ?
+
+-- name: webhook_counts
+SELECT w.row, w.id, w.name, w.enabled, coalesce(c.succeeded, 0), coalesce(c.failed, 0)
+FROM webhook AS w LEFT JOIN delivery_count AS c ON c.webhook = w.row ORDER BY w.row
+
+-- name: all_counts
+SELECT coalesce(sum(succeeded), 0), coalesce(sum(failed), 0) FROM delivery_count
+
+-- name: pending_counts
+SELECT webhook, count(*), min(triggered_at) FROM pending GROUP BY webhook

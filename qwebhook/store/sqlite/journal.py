@@ -7,30 +7,41 @@ the file: after a crash, everything pending is simply due.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from qwebhook.model.delivery import (
     DISABLED_EVENT,
-    Dead,
     Delivered,
     Gone,
-    Reply,
     RetryAt,
     failed_for_too_long,
     reason,
 )
-from qwebhook.model.endpoint import EndpointIndex
-from qwebhook.model.event import Event, read_event
+from qwebhook.model.disabling import disabled_event
+from qwebhook.model.endpoint import Endpoint, EndpointIndex
+from qwebhook.model.event import Event
 from qwebhook.model.identifiers import row_id
 from qwebhook.model.timestamps import humanised, to_rfc3339
 from qwebhook.model.webhook import Webhook
-from qwebhook.store.contract import Accepted, Claim, Recording, Written
+from qwebhook.store.contract import (
+    Accepted,
+    Claim,
+    DirectAttempt,
+    Original,
+    Recording,
+    ReplayOutcome,
+    ReplayQuery,
+    ReplayStep,
+    Written,
+)
+from qwebhook.store.sqlite import replaying, resending
 from qwebhook.store.sqlite.connection import Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
-from qwebhook.store.sqlite.rows import json_text
+from qwebhook.store.sqlite.rows import FINAL_STATES, attempt_columns, json_text
 from qwebhook.store.sqlite.sweeping import Sweeper
 from qwebhook.store.sqlite.webhooks import Webhooks
 
@@ -53,26 +64,33 @@ class SqliteJournal:
         self._next_event = 0
         self._next_delivery = 0
         self._failing: set[int] = set()
-        self._index = EndpointIndex()
+        self._index = self._told = EndpointIndex()
 
     # Accepting and recording
 
     def write(self, events: Sequence[Event], recordings: Sequence[Recording], now: int) -> Written:
         """See Journal.write."""
+        with self._turn(now):
+            accepted = self._accept(events)
+            disabled = self._record(recordings)
+            raised: list[Claim] = []
+            if disabled:
+                self._load_endpoints()
+                telling = [disabled_event(one, now) for one, cause in disabled if cause != DISABLED_EVENT]
+                raised = [claim for one in self._accept(telling) for claim in one.claims]
+        return Written(accepted, [webhook for webhook, _ in disabled], raised, self._news())
+
+    @contextmanager
+    def _turn(self, now: int) -> Iterator[None]:
+        """A transaction that sees what others have changed; the numbers that are given out in it are kept with it."""
         self._now = now
         before = self._index
         try:
             with self._connection.transaction():
                 self._look()
-                next_event, next_delivery = self._next_event, self._next_delivery
-                accepted = self._accept(events)
-                disabled = self._record(recordings)
-                raised: list[Claim] = []
-                if disabled:
-                    self._load_endpoints()
-                    telling = [_disabled_event(one, now) for one, cause in disabled if cause != DISABLED_EVENT]
-                    raised = [claim for one in self._accept(telling) for claim in one.claims]
-                if (next_event, next_delivery) != (self._next_event, self._next_delivery):
+                numbers = self._next_event, self._next_delivery
+                yield
+                if numbers != (self._next_event, self._next_delivery):
                     self._connection.execute(_SQL["set_counters"], (self._next_event, self._next_delivery))
         except BaseException:
             # What was read within the transaction may be undone with it: look again at the next. The index must not
@@ -80,8 +98,6 @@ class SqliteJournal:
             self._data_version = self._version = -1
             self._index = before
             raise
-        changed = self._index if self._index is not before else None
-        return Written(accepted, [webhook for webhook, _ in disabled], raised, changed)
 
     def _accept(self, events: Sequence[Event]) -> list[Accepted]:
         if not events:
@@ -105,15 +121,14 @@ class SqliteJournal:
                 accepted.append(Accepted(row_id("event", at, number, original), True, []))
                 continue
             stored.append((row, event.type, key, now, event.body.decode()))
-            made = []
-            for endpoint in self._index.matching(event):
-                sequence = self._next_delivery
-                self._next_delivery += 1
-                made.append(Claim(endpoint.row, now, sequence, 1, row, event.type, raw_key, event.body, now))
+            made = [
+                Claim(endpoint.row, now, self._take_sequence(), 1, row, event.type, raw_key, event.body, now)
+                for endpoint in self._index.matching(event)
+            ]
             claims += made
             accepted.append(Accepted(row_id("event", now, number, row), False, made))
         self._execute_batch("insert_events", stored)
-        self._insert_pending([(c.webhook, c.due, c.sequence, c.event, c.attempt, c.triggered_at) for c in claims])
+        self._enqueue(claims)
         return accepted
 
     def _rows_of(self, keys: list[str]) -> dict[str, tuple[int, int]]:
@@ -121,7 +136,13 @@ class SqliteJournal:
         rows = msgspec.json.decode(found, type=list[tuple[str, int, int]])
         return {key: (row, accepted_at) for key, row, accepted_at in rows}
 
-    def _insert_pending(self, rows: list[tuple[int, int, int, int, int, int]]) -> None:
+    def _take_sequence(self) -> int:
+        sequence = self._next_delivery
+        self._next_delivery += 1
+        return sequence
+
+    def _enqueue(self, claims: Sequence[Claim]) -> None:
+        rows = [(one.webhook, one.due, one.sequence, one.event, one.attempt, one.triggered_at) for one in claims]
         self._execute_batch("insert_pendings", rows)
 
     def _execute_batch(self, name: str, rows: Sequence[Any]) -> int:
@@ -140,9 +161,7 @@ class SqliteJournal:
             if isinstance(recording.outcome, Delivered):
                 status, state = "success", "delivered"
                 done.append((claim.webhook, claim.due, claim.sequence))
-                if claim.webhook in self._failing:
-                    self._failing.discard(claim.webhook)
-                    self._connection.execute(_SQL["clear_failing"], (claim.webhook,))
+                self._end_failing(claim.webhook)
             else:
                 status = "fail"
                 state, due = self._record_failure(recording)
@@ -156,7 +175,16 @@ class SqliteJournal:
             else:
                 values = (status, state, claim.attempt, due, claim.sequence)
                 self._connection.execute(_SQL["update_delivery"], values)
-            attempts.append(_attempt_row(recording, state))
+            attempts.append(
+                attempt_columns(
+                    claim.sequence,
+                    claim.attempt,
+                    recording.exchange,
+                    state,
+                    recording.reason,
+                    with_body=recording.exchange.body is not claim.body,
+                )
+            )
         self._execute_batch("delete_pendings", done)
         self._execute_batch("insert_deliveries", deliveries)
         self._execute_batch("insert_attempts", attempts)
@@ -168,12 +196,17 @@ class SqliteJournal:
         key = (claim.webhook, claim.due, claim.sequence)
         held = self._connection.execute(_SQL["delete_pending"], key).rowcount == 1
         if not isinstance(outcome, RetryAt):
-            return _FINAL_STATES[type(outcome)], None
+            return FINAL_STATES[type(outcome)], None
         if not held:
             return "cancelled", None  # the webhook, or its queue, was deleted while this was in flight
         due = claim.due if self._is_strict(claim) else outcome.due
-        self._insert_pending([(claim.webhook, due, claim.sequence, claim.event, claim.attempt + 1, claim.triggered_at)])
+        self._enqueue([msgspec.structs.replace(claim, due=due, attempt=claim.attempt + 1)])
         return "retrying", outcome.due
+
+    def _end_failing(self, webhook: int) -> None:
+        if webhook in self._failing:
+            self._failing.discard(webhook)
+            self._connection.execute(_SQL["clear_failing"], (webhook,))
 
     def _is_strict(self, claim: Claim) -> bool:
         endpoint = self._index.by_row.get(claim.webhook)
@@ -203,17 +236,62 @@ class SqliteJournal:
             updated_at=to_rfc3339(self._now),
             updated_by_user_id=DISABLER,
         )
-        self._webhooks.update(row, webhook, DISABLER)
+        self._webhooks.update(row, webhook, self._now, DISABLER)
         return webhook
+
+    # Sending again, and apart from the queue
+
+    def original(self, webhook_id: str, delivery_id: str) -> Original:
+        """See Journal.original."""
+        return resending.original(self._connection, self._webhooks, webhook_id, delivery_id)
+
+    def record_direct(self, attempt: DirectAttempt) -> str:
+        """See Journal.record_direct."""
+        # Not before what was written while the attempt lasted: records are listed in the order of their numbers.
+        with self._turn(max(attempt.exchange.started_at, self._now)):
+            sequence, triggered_at = self._take_sequence(), self._now
+            outcome = resending.write(self._connection, attempt, sequence, triggered_at)
+            if isinstance(outcome, Delivered):
+                self._end_failing(attempt.webhook)
+        return row_id("delivery", triggered_at, self._connection.number, sequence)
+
+    def replay(self, query: ReplayQuery, after: int, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
+        """See Journal.replay."""
+        if dry_run:
+            with self._connection.snapshot():
+                return replaying.look(self._connection, self._endpoint(query), query, after, limit, dry_run)[0]
+        with self._turn(now):
+            endpoint = self._endpoint(query)
+            step, events = replaying.look(self._connection, endpoint, query, after, limit, dry_run)
+            step.claims = [
+                Claim(endpoint.row, now, self._take_sequence(), 1, event.row, event.type, event.key, event.body, now)
+                for event in events
+            ]
+            self._enqueue(step.claims)
+            resending.keep_events(self._connection, [event.row for event in events], now)
+        return step
+
+    def _endpoint(self, query: ReplayQuery) -> Endpoint:
+        return self._webhooks.endpoint(self._webhooks.row(query.webhook_id)[0], tolerant=True)
+
+    def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
+        """See Journal.replay_outcome."""
+        return replaying.outcome(self._connection, webhook, first, last)
 
     # Seeing what others changed
 
     def refresh(self) -> EndpointIndex | None:
         """See Journal.refresh."""
-        before = self._index
         with self._connection.snapshot():
             self._look()
-        return self._index if self._index is not before else None
+        return self._news()
+
+    def _news(self) -> EndpointIndex | None:
+        """The endpoints, if whoever works with them does not have them as they are."""
+        if self._index is self._told:
+            return None
+        self._told = self._index
+        return self._index
 
     def foreign_commits(self) -> int:
         """A number that changes when another connection has committed."""
@@ -237,7 +315,7 @@ class SqliteJournal:
     def _load_endpoints(self) -> None:
         known = self._index.by_row
         endpoints = []
-        for row, version in self._connection.execute(queries("administration")["versions"]).fetchall():
+        for row, version in self._connection.execute(queries("webhooks")["versions"]).fetchall():
             endpoint = known.get(row)
             if endpoint is None or endpoint.version != version:
                 endpoint = self._webhooks.endpoint(row, tolerant=True)
@@ -297,7 +375,7 @@ class SqliteJournal:
     def check_writable(self) -> None:
         """See Journal.check_writable."""
         with self._connection.transaction():
-            self._connection.execute("UPDATE store SET only_row = 1")
+            self._connection.execute(_SQL["try_to_write"])
 
     def sweep(self, before: int, limit: int) -> int:
         """See Journal.sweep."""
@@ -306,55 +384,3 @@ class SqliteJournal:
     def close(self) -> None:
         """See Journal.close."""
         self._connection.close()
-
-
-_FINAL_STATES: dict[type[Any], str] = {Dead: "dead", Gone: "gone"}
-
-
-def _attempt_row(recording: Recording, state: str) -> tuple[Any, ...]:
-    """The columns of `insert_attempts`."""
-    claim, exchange = recording.claim, recording.exchange
-    reply = exchange.result if isinstance(exchange.result, Reply) else None
-    return (
-        claim.sequence * 64 + claim.attempt,
-        exchange.started_at,
-        exchange.duration,
-        exchange.first_byte,
-        state,
-        recording.reason,
-        exchange.url,
-        json_text(exchange.headers),
-        None if exchange.body is claim.body else exchange.body.decode("utf-8", "replace"),
-        reply.status if reply else None,
-        json_text(reply.headers) if reply else None,
-        _readable(reply.body) if reply else None,
-    )
-
-
-def _readable(body: bytes) -> str:
-    """A response as text, whatever it is: records are for reading, and SQLite's text ends at a NUL for many tools."""
-    return body.decode("utf-8", "replace").replace("\0", "\ufffd")
-
-
-def _disabled_event(webhook: Webhook, now: int) -> Event:
-    """The event that tells of a disabled webhook; its URL is left out, since it may carry a secret."""
-    body = {
-        "specversion": "1.0",
-        "id": f"{webhook.id}-{now}",
-        "time": to_rfc3339(now),
-        "type": DISABLED_EVENT,
-        "source": "com.qwebhook/webhooks",
-        "datacontenttype": "application/json",
-        "toplevelresourceid": webhook.id,
-        **({"ownerid": webhook.owner_id} if webhook.owner_id else {}),
-        "data": {
-            "id": webhook.id,
-            "name": webhook.name,
-            "level": webhook.level,
-            "ownerId": webhook.owner_id,
-            "eventTypes": webhook.event_types,
-            "disabledReason": webhook.disabled_reason,
-            "disabledReasonCode": webhook.disabled_reason_code,
-        },
-    }
-    return read_event(msgspec.json.encode(body))

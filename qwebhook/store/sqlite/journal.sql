@@ -8,6 +8,9 @@ SELECT version, next_event, next_delivery FROM store
 -- name: set_counters
 UPDATE store SET next_event = ?, next_delivery = ?
 
+-- name: try_to_write
+UPDATE store SET only_row = 1
+
 -- name: insert_keys
 -- This and the other plural queries take a JSON array of rows: one statement for a whole batch. Each statement costs
 -- the writer's thread a turn at the interpreter's lock, which under load is dearer than the statement.
@@ -77,8 +80,10 @@ SELECT count(*), min(triggered_at) FROM pending
 -- What may be deleted, then what is too young for it: rows are in order of time. Here and below, ?2 is the time that
 -- divides them, and what must stay although it is old is passed over.
 SELECT row, accepted_at FROM event
-WHERE row > ?1 AND (accepted_at >= ?2 OR NOT EXISTS (SELECT 1 FROM pending WHERE pending.event = event.row))
-ORDER BY row LIMIT ?3
+WHERE row > ?1 AND (accepted_at >= ?2 OR (
+    NOT EXISTS (SELECT 1 FROM pending WHERE pending.event = event.row)
+    AND NOT EXISTS (SELECT 1 FROM event_resent WHERE event_resent.event = event.row AND event_resent.at >= ?2)
+)) ORDER BY row LIMIT ?3
 
 -- name: delete_event
 DELETE FROM event WHERE row = ?

@@ -8,16 +8,23 @@ import msgspec
 
 from qwebhook.model.delivery import (
     Attempt,
+    Dead,
+    Delivered,
     Delivery,
     DeliveryProgress,
     DeliveryRequest,
     DeliveryResponse,
+    Exchange,
+    Gone,
+    Reply,
 )
 from qwebhook.model.identifiers import row_id
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.model.webhook import Settings, Webhook
 
 Row = tuple[Any, ...]
+# The state of a delivery after its last attempt.
+FINAL_STATES: dict[type[Any], str] = {Delivered: "delivered", Dead: "dead", Gone: "gone"}
 
 _names = msgspec.json.Decoder(list[str])
 _headers = msgspec.json.Decoder(dict[str, str])
@@ -106,6 +113,32 @@ def attempt_from(row: Row) -> Attempt:
         request=_request(row[6], row[7], row[8]),
         response=_response(row[9], row[10], row[11]),
     )
+
+
+def attempt_columns(
+    sequence: int, number: int, exchange: Exchange, outcome: str, reason: str, *, with_body: bool
+) -> tuple[Any, ...]:
+    """The columns of the journal's `insert_attempts`. with_body: unless the request's body is the event's own."""
+    reply = exchange.result if isinstance(exchange.result, Reply) else None
+    return (
+        sequence * 64 + number,
+        exchange.started_at,
+        exchange.duration,
+        exchange.first_byte,
+        outcome,
+        reason,
+        exchange.url,
+        json_text(exchange.headers),
+        exchange.body.decode("utf-8", "replace") if with_body else None,
+        reply.status if reply else None,
+        json_text(reply.headers) if reply else None,
+        _readable(reply.body) if reply else None,
+    )
+
+
+def _readable(body: bytes) -> str:
+    """A response as text, whatever it is: records are for reading, and SQLite's text ends at a NUL for many tools."""
+    return body.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def _request(url: str, headers: str, body: str | None) -> DeliveryRequest:

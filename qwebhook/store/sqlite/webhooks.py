@@ -1,41 +1,33 @@
-"""Webhooks in SQLite: listing, making, changing, deleting, and opening what is sealed."""
+"""Webhooks in SQLite: making, finding, changing and deleting them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
 from qwebhook.model.endpoint import Endpoint
-from qwebhook.model.errors import Ambiguous, NotFound, StoreKeyProblem
+from qwebhook.model.errors import Ambiguous, InvalidWebhook, NotFound, QuotaExceeded, StoreKeyProblem
 from qwebhook.model.identifiers import random_id
-from qwebhook.model.patch import PatchOperation, apply_patch
-from qwebhook.model.webhook import Webhook, WebhookDraft, check_draft
-from qwebhook.store import cursors
+from qwebhook.model.patch import Patched, PatchOperation, apply_patch, apply_replacement
+from qwebhook.model.signature import MOST_SECRETS, TimedSecret, check_secret
+from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement, check_draft
 from qwebhook.store.contract import Page, WebhookQuery
+from qwebhook.store.sqlite import listing
 from qwebhook.store.sqlite.connection import Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
-from qwebhook.store.sqlite.rows import Row, columns_of, json_text, webhook_from
+from qwebhook.store.sqlite.rows import Row, columns_of, webhook_from
+from qwebhook.store.sqlite.sealing import Seals
 
-_SQL = queries("administration")
+_SQL = queries("webhooks")
 _COLUMNS = _SQL["columns"]
 _FIRST_SEALED = _COLUMNS.count(",") + 1
-# How the order's column is found in a row, for the cursor.
-_SORT_COLUMNS = {"name": 3, "url": 4, "createdAt": 20, "updatedAt": 22}
 
 
 def sql(name: str) -> str:
     """A query that reads webhooks, with its columns put in."""
     return _SQL[name].replace("{columns}", _COLUMNS)
-
-
-class StoredSecret(msgspec.Struct, omit_defaults=True):
-    """A signing secret; `until` (ms) ends the grace period of one that is being replaced."""
-
-    secret: str
-    until: int | None = None
 
 
 class Webhooks:
@@ -44,39 +36,10 @@ class Webhooks:
     def __init__(self, connection: Connection, clock: Callable[[], int]) -> None:
         self._connection = connection
         self._clock = clock
+        self._seals = Seals(connection.vault)
 
     def page(self, query: WebhookQuery) -> Page[Webhook]:
-        paging = cursors.Paging(query, query.sort, query.limit, query.cursor)
-        where, values = self._restrictions(query)
-        order = _SQL[f"order {paging.field}"]
-        if paging.cursor is not None:
-            where.append(_SQL["where beyond"].format(order=order, comparison=paging.comparison))
-            values += [paging.cursor.value, paging.cursor.value, paging.cursor.row]
-        statement = sql("list").format(where=" AND ".join(where) or "1", order=order, direction=paging.direction)
-        with store_errors(self._connection.path):
-            rows: list[Row] = self._connection.execute(statement, [*values, paging.fetch]).fetchall()
-        return paging.page(rows, webhook_from, _SORT_COLUMNS[paging.field], 0)
-
-    def _restrictions(self, query: WebhookQuery) -> tuple[list[str], list[Any]]:
-        where: list[str] = []
-        values: list[Any] = []
-        for name in ("name", "url"):
-            text = getattr(query, name)
-            if text:
-                where.append(_SQL[f"where {name}"])
-                values.append(text.casefold())
-        for name in ("enabled", "level", "owner_id", "created_by_user_id", "updated_by_user_id"):
-            value = getattr(query, name)
-            if value is not None:
-                where.append(_SQL[f"where {name}"])
-                values.append(value)
-        for event_type in query.event_types:
-            where.append(_SQL["where event_type"])
-            values.append(event_type)
-        if query.origins:
-            where.append(_SQL["where origins"])
-            values.append(json_text(list(query.origins)))
-        return where, values
+        return listing.page(self._connection, query)
 
     def row(self, webhook_id: str) -> Row:
         """The columns of a webhook. Raises NotFound."""
@@ -108,51 +71,95 @@ class Webhooks:
             raise Ambiguous(f"{reference!r} fits several webhooks ({shown})", "name one by its id")
         return webhook_from(found[0])
 
-    def create(self, draft: WebhookDraft, by: str) -> Webhook:
+    def create(self, draft: WebhookDraft, by: str, limit: int | None) -> Webhook:
         check_draft(draft)
         now = self._clock()
         identifier = random_id(now, os.urandom(10))
+        secrets = [(draft.secret, None)] if draft.secret is not None else []
         parameters = {
             "id": identifier,
-            "encrypted_headers": self._sealed_headers(identifier, draft.encrypted_headers),
-            "secrets": self._sealed_secrets(identifier, draft.secret),
+            "encrypted_headers": self._seals.seal_headers(identifier, draft.encrypted_headers),
+            "secrets": self._seals.seal_secrets(identifier, secrets),
             "origin": draft.origin,
             "now": now,
             "by": by,
             **columns_of(_as_read(draft)),
         }
         with self._connection.transaction():
-            row = self._connection.execute(_SQL["insert"], parameters).fetchone()[0]
-            self._subscribe(row, draft.event_types)
-        return webhook_from(self.row(identifier))
+            if limit is not None:
+                self._check_quota(by, limit)
+            self._connection.execute(_SQL["insert"], parameters)
+            return webhook_from(self.row(identifier))
+
+    def _check_quota(self, user: str, limit: int) -> None:
+        made = self._connection.execute(_SQL["count_facet"], (listing.creator_facet(user),)).fetchone()[0]
+        if made >= limit:
+            raise QuotaExceeded(
+                f"the user {user} has made {made} webhooks, and may have {limit}", "delete one that is not needed"
+            )
 
     def patch(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
+        return self._change(
+            webhook_id,
+            lambda webhook, row: apply_patch(webhook, operations, lambda: self._encrypted_headers(row, webhook_id)),
+            by,
+        )
+
+    def replace(self, webhook_id: str, replacement: WebhookReplacement, by: str) -> Webhook:
+        return self._change(webhook_id, lambda webhook, _: apply_replacement(webhook, replacement), by)
+
+    def _change(self, webhook_id: str, decide: Callable[[Webhook, int], Patched], by: str) -> Webhook:
+        """Write what is decided, given the webhook as it is within the transaction and its row's number."""
         with self._connection.transaction():
             columns = self.row(webhook_id)
-            row, webhook = columns[0], webhook_from(columns)
-            patched = apply_patch(webhook, operations, lambda: self._open_headers(row, webhook_id))
+            row, before = columns[0], webhook_from(columns)
+            patched = decide(before, row)
             after = patched.webhook
-            if after.enabled and not webhook.enabled:
-                after.disabled_reason = after.disabled_reason_code = None
+            if after.enabled and not before.enabled:
                 self._connection.execute(_SQL["clear_failing"], (row,))
-            self.update(row, after, by)
+            self.update(row, after, self._clock(), by)
             if patched.secret is not msgspec.UNSET:
-                sealed = self._sealed_secrets(webhook_id, patched.secret)
-                self._connection.execute(_SQL["seal_secrets"], (sealed, row))
+                secrets = [(patched.secret, None)] if isinstance(patched.secret, str) else []
+                self._seal(row, "secrets", self._seals.seal_secrets(webhook_id, secrets))
             if isinstance(patched.encrypted_headers, dict):
-                sealed = self._sealed_headers(webhook_id, patched.encrypted_headers)
-                self._connection.execute(_SQL["seal_encrypted_headers"], (sealed, row))
-            if after.event_types != webhook.event_types:
-                self._subscribe(row, after.event_types)
+                sealed = self._seals.seal_headers(webhook_id, patched.encrypted_headers)
+                self._seal(row, "encrypted_headers", sealed)
             return webhook_from(self.row(webhook_id))
 
-    def update(self, row: int, webhook: Webhook, by: str) -> None:
-        """Write what can be read back of a webhook, within a transaction."""
+    def rotate_secret(self, webhook_id: str, secret: str, grace: int, by: str) -> Webhook:
+        check_secret(secret)
+        with self._connection.transaction():
+            columns = self.row(webhook_id)
+            row, now = columns[0], self._clock()
+            _, sealed = self._connection.execute(_SQL["sealed"], (row,)).fetchone()
+            before = self._seals.open_secrets(webhook_id, sealed)
+            if before and before[0][0] == secret:
+                raise InvalidWebhook("secret", "is the present one", "rotate to another one")
+            secrets: list[TimedSecret] = [(secret, None)]
+            for one, until in before:
+                end = now + grace if until is None else until
+                if end > now and one != secret:
+                    secrets.append((one, end))
+            if len(secrets) > MOST_SECRETS:
+                raise InvalidWebhook(
+                    "secret",
+                    f"would be one of {len(secrets)} that sign",
+                    f"use {MOST_SECRETS} at most: wait until a grace period is over, or replace them all by an update",
+                )
+            self._seal(row, "secrets", self._seals.seal_secrets(webhook_id, secrets))
+            self.update(row, webhook_from(columns), now, by)
+            return webhook_from(self.row(webhook_id))
+
+    def _seal(self, row: int, column: str, sealed: bytes | None) -> None:
+        self._connection.execute(_SQL[f"seal_{column}"], (sealed, row))
+
+    def update(self, row: int, webhook: Webhook, now: int, by: str) -> None:
+        """Write what can be read back of a webhook, within a transaction. now: milliseconds since the epoch."""
         parameters = {
             "row": row,
             "disabled_reason": webhook.disabled_reason,
             "disabled_reason_code": webhook.disabled_reason_code,
-            "now": self._clock(),
+            "now": now,
             "by": by,
             **columns_of(webhook),
         }
@@ -162,7 +169,7 @@ class Webhooks:
         with self._connection.transaction():
             row = self.row(webhook_id)[0]
             self._cancel(row)
-            for name in ("clear_event_types", "clear_failing", "delete"):
+            for name in ("clear_failing", "delete"):
                 self._connection.execute(_SQL[name], (row,))
 
     def discard_pending(self, webhook_id: str) -> int:
@@ -176,10 +183,6 @@ class Webhooks:
         self._connection.execute(_SQL["cancel_started"], (row,))
         return self._connection.execute(_SQL["cancel_pending"], (row,)).rowcount
 
-    def _subscribe(self, row: int, event_types: Sequence[str]) -> None:
-        self._connection.execute(_SQL["clear_event_types"], (row,))
-        self._connection.executemany(_SQL["add_event_type"], [(name, row) for name in event_types])
-
     def endpoint(self, row: int, *, tolerant: bool = False) -> Endpoint:
         """The webhook with its secrets opened. Raises NotFound, StoreKeyProblem.
 
@@ -189,54 +192,22 @@ class Webhooks:
             columns = self._connection.execute(sql("endpoint"), (row,)).fetchone()
         if columns is None:
             raise NotFound("the webhook was deleted meanwhile")
-        sealed_headers, sealed_secrets = columns[_FIRST_SEALED:]
-        identifier, now = columns[1], self._clock()
+        identifier = columns[1]
         webhook = webhook_from(columns)
+        sealed_headers, sealed_secrets = columns[_FIRST_SEALED:]
         try:
-            return self._opened(columns, webhook, sealed_headers, sealed_secrets, now)
+            secrets = self._seals.open_secrets(identifier, sealed_secrets)
+            headers = self._seals.open_headers(identifier, sealed_headers)
         except StoreKeyProblem as error:
             if not tolerant:
                 raise
             hint = f"give it a new one: qwebhook update {identifier} --secret generate"
             return Endpoint(columns[0], columns[2], webhook, [], {}, problem=f"{error.message} ({hint})")
-
-    def _opened(
-        self, columns: Row, webhook: Webhook, sealed_headers: bytes | None, sealed_secrets: bytes | None, now: int
-    ) -> Endpoint:
-        identifier = webhook.id
-        secrets = [
-            stored.secret
-            for stored in self._open_secrets(identifier, sealed_secrets)
-            if stored.until is None or stored.until > now
-        ]
-        headers = self._opened_headers(identifier, sealed_headers)
         return Endpoint(columns[0], columns[2], webhook, secrets, headers)
 
-    def _open_headers(self, row: int, identifier: str) -> dict[str, str]:
-        return self._opened_headers(identifier, self._connection.execute(_SQL["sealed"], (row,)).fetchone()[0])
-
-    def _opened_headers(self, identifier: str, sealed: bytes | None) -> dict[str, str]:
-        if sealed is None:
-            return {}
-        plain = self._connection.vault.open(sealed, f"{identifier}/encryptedHeaders")
-        return msgspec.json.decode(plain, type=dict[str, str])
-
-    def _sealed_headers(self, identifier: str, headers: dict[str, str]) -> bytes | None:
-        if not headers:
-            return None
-        return self._connection.vault.seal(msgspec.json.encode(headers), f"{identifier}/encryptedHeaders")
-
-    def _open_secrets(self, identifier: str, sealed: bytes | None) -> list[StoredSecret]:
-        if sealed is None:
-            return []
-        plain = self._connection.vault.open(sealed, f"{identifier}/secret")
-        return msgspec.json.decode(plain, type=list[StoredSecret])
-
-    def _sealed_secrets(self, identifier: str, secret: str | msgspec.UnsetType | None) -> bytes | None:
-        if not isinstance(secret, str):
-            return None
-        plain = msgspec.json.encode([StoredSecret(secret)])
-        return self._connection.vault.seal(plain, f"{identifier}/secret")
+    def _encrypted_headers(self, row: int, identifier: str) -> dict[str, str]:
+        sealed, _ = self._connection.execute(_SQL["sealed"], (row,)).fetchone()
+        return self._seals.open_headers(identifier, sealed)
 
 
 def _as_read(draft: WebhookDraft) -> Webhook:

@@ -1,55 +1,46 @@
 -- name: columns
--- What `webhooks.from_row` reads, in its order.
-row, id, version, name, url, description, event_types, filter, headers, encrypted_header_names, secrets IS NOT NULL,
-enabled, level, owner_id, check_certificate_revocation, enable_cloud_event_delivery, origin, settings,
-disabled_reason, disabled_reason_code, created_at, created_by, updated_at, updated_by
+-- What `rows.webhook_from` reads, in its order.
+w.row, w.id, w.version, w.name, w.url, w.description, w.event_types, w.filter, w.headers, w.encrypted_header_names,
+w.secrets IS NOT NULL, w.enabled, w.level, w.owner_id, w.check_certificate_revocation, w.enable_cloud_event_delivery,
+w.origin, w.settings, w.disabled_reason, w.disabled_reason_code, w.created_at, w.created_by, w.updated_at, w.updated_by
 
 -- name: list
--- {columns}, {where}, {order} and {direction} are put in by the caller from the fragments below.
-SELECT {columns} FROM webhook AS w WHERE {where} ORDER BY {order} {direction}, row {direction} LIMIT ?
+-- A range of the index that has the webhooks of one facet in the order asked for. {columns}, {where}, {order} and
+-- {direction} are put in by the caller; CROSS JOIN has SQLite begin with the facet.
+SELECT {columns} FROM webhook_facet AS f CROSS JOIN webhook AS w ON w.row = f.webhook
+WHERE f.facet = ? AND {where} ORDER BY f.{order} {direction}, f.webhook {direction} LIMIT ?
 
+-- name: where facet
+EXISTS (SELECT 1 FROM webhook_facet AS o WHERE o.webhook = f.webhook AND o.facet = ?)
 -- name: where name
-instr(casefold(name), ?)
+-- A substring has no index. This reads one that has the names and little else from end to end, once for the list; the
+-- + keeps SQLite from beginning with it, and having to sort.
++f.webhook IN (SELECT s.webhook FROM webhook_facet AS s WHERE s.facet = 'all' AND instr(casefold(s.name), ?))
 -- name: where url
-instr(casefold(url), ?)
--- name: where enabled
-enabled = ?
--- name: where event_type
--- One for each type asked for: all must be subscribed.
-EXISTS (SELECT 1 FROM webhook_event_type AS t WHERE t.type = ? AND t.webhook = w.row)
--- name: where level
-level = ?
--- name: where origins
-origin IN (SELECT value FROM json_each(?))
--- name: where owner_id
-owner_id = ?
--- name: where created_by_user_id
-created_by = ?
--- name: where updated_by_user_id
-updated_by = ?
+-- URLs are ASCII.
++f.webhook IN (SELECT s.webhook FROM webhook_facet AS s WHERE s.facet = 'all' AND instr(lower(s.url), ?))
 -- name: where beyond
--- The keyset: rows beyond the edge of the page before. {comparison} is < or >. SQLite finds the edge in an index by
--- the first condition only, since a collation in a pair keeps it from using one.
-{order} {comparison}= ? AND ({order}, row) {comparison} (?, ?)
+-- The keyset: rows beyond the edge of the page before. {comparison} is < or >.
+(f.{order}, f.webhook) {comparison} (?, ?)
 
--- name: order name
-name COLLATE NOCASE
--- name: order url
-url COLLATE NOCASE
--- name: order createdAt
-created_at
--- name: order updatedAt
-updated_at
+-- name: rarest_facet
+-- Of several facets (a JSON array) the one that the fewest webhooks have, as far as a thousand are few.
+SELECT value FROM json_each(?) AS asked ORDER BY (
+    SELECT count(*) FROM (SELECT 1 FROM webhook_facet AS f WHERE f.facet = asked.value LIMIT 1000)
+) LIMIT 1
+
+-- name: count_facet
+SELECT count(*) FROM webhook_facet WHERE facet = ?
 
 -- name: get
-SELECT {columns} FROM webhook WHERE id = ?
+SELECT {columns} FROM webhook AS w WHERE w.id = ?
 
 -- name: by_name
-SELECT {columns} FROM webhook WHERE name = ? ORDER BY row LIMIT 3
+SELECT {columns} FROM webhook AS w WHERE w.name = ? ORDER BY w.row LIMIT 3
 
 -- name: by_prefix
--- A range, so that the index on id serves; {upper} is the prefix and the last character there is.
-SELECT {columns} FROM webhook WHERE id >= ? AND id < ? ORDER BY id LIMIT 3
+-- A range, so that the index on id serves: from the prefix to the prefix and the last character there is.
+SELECT {columns} FROM webhook AS w WHERE w.id >= ? AND w.id < ? ORDER BY w.id LIMIT 3
 
 -- name: insert
 INSERT INTO webhook (
@@ -89,12 +80,6 @@ SELECT encrypted_headers, secrets FROM webhook WHERE row = ?
 -- name: delete
 DELETE FROM webhook WHERE row = ?
 
--- name: clear_event_types
-DELETE FROM webhook_event_type WHERE webhook = ?
-
--- name: add_event_type
-INSERT INTO webhook_event_type (type, webhook) VALUES (?, ?)
-
 -- name: clear_failing
 DELETE FROM webhook_failing WHERE webhook = ?
 
@@ -110,13 +95,4 @@ DELETE FROM pending WHERE webhook = ?
 SELECT row, version FROM webhook
 
 -- name: endpoint
-SELECT {columns}, encrypted_headers, secrets FROM webhook WHERE row = ?
-
--- name: token_insert
-INSERT INTO token (id, name, digest, role, user_id, created_at) VALUES (?, ?, ?, ?, ?, ?)
-
--- name: tokens
-SELECT digest, id, name, role, user_id, created_at FROM token
-
--- name: version
-SELECT version FROM store
+SELECT {columns}, w.encrypted_headers, w.secrets FROM webhook AS w WHERE w.row = ?

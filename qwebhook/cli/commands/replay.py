@@ -1,0 +1,73 @@
+"""`qwebhook replay`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qwebhook.cli.results import Listing
+from qwebhook.cli.session import session_of
+from qwebhook.cli.suggestions import webhook_names
+from qwebhook.model.errors import InvalidInput
+
+EXAMPLES = """
+qwebhook replay reports --since 2h --dry-run
+qwebhook replay reports --since 2026-11-24T08:00:00Z --until 2026-11-24T10:00:00Z --wait 5m
+qwebhook replay --since 1d
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=EXAMPLES)
+def replay(
+    ctx: typer.Context,
+    since: Annotated[
+        str,
+        typer.Option("--since", metavar="TIME", help="Events accepted since then: RFC 3339, or 90m, 2h, 7d ago."),
+    ],
+    webhook: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="WEBHOOK",
+            help="To this webhook; to every enabled one, unless given.",
+            autocompletion=webhook_names,
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Events accepted before then; now unless given.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those too that have a success on record.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and put nothing into the queue.")] = False,
+    wait: Annotated[
+        str | None,
+        typer.Option("--wait", metavar="DURATION", help="Wait so long at most for what comes of them."),
+    ] = None,
+) -> Listing:
+    """Deliver past events again that have no success on record.
+
+    Those that the webhook wants as it is now, its filter and types, are put into the server's queue in order, each
+    as a delivery of its own with retries; also those from before the webhook was made, as far as they are kept. What
+    is pending already is left out. With --wait, exit code 7 if any fails or is not decided by then.
+    """
+    from qwebhook.cli.replaying import ReplayPlan, replay_all, webhooks_to_replay
+    from qwebhook.model.timestamps import duration_seconds, moment
+
+    session = session_of(ctx)
+    if dry_run and wait is not None:
+        raise InvalidInput("--dry-run and --wait were both given", "give one of them")
+    now = session.now_ms
+    beginning, end = moment(since, now), moment(until, now) if until is not None else now
+    if beginning >= end:
+        raise InvalidInput(f"--since {since} is not before {f'--until {until}' if until is not None else 'now'}")
+    plan = ReplayPlan(
+        webhooks=webhooks_to_replay(session, webhook),
+        since=beginning,
+        until=end,
+        everything=everything,
+        dry_run=dry_run,
+        wait=duration_seconds(wait) if wait is not None else None,
+    )
+    return replay_all(session, plan)

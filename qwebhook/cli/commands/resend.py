@@ -1,0 +1,63 @@
+"""`qwebhook resend`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qwebhook.cli.results import Listing
+from qwebhook.cli.selection import WebhookArgument
+from qwebhook.cli.sending import AllowNetworkOption, TimeoutOption, timeout_seconds
+from qwebhook.cli.session import session_of
+from qwebhook.model.errors import InvalidInput
+
+EXAMPLES = """
+qwebhook resend reports 0193600b-1d2e-7abc-8000-00000000002a
+qwebhook resend reports $(qwebhook deliveries reports --status fail --limit 1 -q)
+qwebhook resend reports --failed --since 2h
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=EXAMPLES)
+def resend(
+    ctx: typer.Context,
+    webhook: WebhookArgument,
+    delivery_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="The deliveries' ids.", show_default=False)
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Every event's latest delivery, if that has failed and is not retried.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="With --failed: triggered since then: RFC 3339, or 2h, 7d ago."),
+    ] = None,
+    timeout: TimeoutOption = None,
+    allow_network: AllowNetworkOption = None,
+) -> Listing:
+    """Send deliveries again, each once and at once.
+
+    What was sent goes to where the webhook points now, with its present headers and secret, whether a server is
+    running or not. Each is a delivery of its own on record, is not retried, and has the webhook-id that it had. Exit
+    code 7 if any fails. For many events, `replay` puts them into the server's queue.
+    """
+    from qwebhook.cli.resending import failed_deliveries, resend_all
+    from qwebhook.model.addresses import AddressPolicy
+    from qwebhook.model.timestamps import moment
+
+    session = session_of(ctx)
+    if delivery_ids and failed:
+        raise InvalidInput("deliveries are named and --failed is given", "give one of them")
+    if not delivery_ids and not failed:
+        raise InvalidInput("no delivery is named", "give its id, or --failed")
+    if since is not None and not failed:
+        raise InvalidInput("--since goes with --failed", "leave it out, or give no ids")
+    earliest = moment(since, session.now_ms) if since is not None else None
+    seconds = timeout_seconds(timeout)
+    policy = AddressPolicy(session.allowed_networks(allow_network or ()))
+    found = session.open_store().find_webhook(webhook)
+    wanted = list(dict.fromkeys(delivery_ids or ())) or failed_deliveries(session, found, earliest)
+    return resend_all(session, found, wanted, policy, seconds)

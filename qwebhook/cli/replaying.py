@@ -1,0 +1,176 @@
+"""Replays from the command line: over which webhooks, how far they are, and how they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from qwebhook.cli.exit_codes import ExitCode
+from qwebhook.cli.own_journal import own_journal
+from qwebhook.cli.printable import printable
+from qwebhook.cli.progress import Meter
+from qwebhook.cli.results import Column, Listing, View
+from qwebhook.cli.selection import read_pages
+from qwebhook.cli.session import Session
+from qwebhook.deliver.replaying import Replayed, outcome, replay
+from qwebhook.deliver.writer import Run
+from qwebhook.model.errors import Unavailable
+from qwebhook.model.timestamps import humanised
+from qwebhook.model.webhook import Webhook
+from qwebhook.store.contract import ReplayOutcome, ReplayQuery, WebhookQuery
+
+LOOK_EVERY = 0.3
+
+
+class Replay(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """What was replayed to one webhook, as `Replayed` counts it. outcome: how it has fared, if that was waited for."""
+
+    webhook_id: str
+    name: str
+    matching: int
+    delivered: int
+    pending: int
+    enqueued: int
+    outcome: ReplayOutcome | None = None
+
+
+class ReplayPlan(msgspec.Struct, kw_only=True):
+    """What to replay. since, until: milliseconds since the epoch. wait: seconds, None for not at all."""
+
+    webhooks: Sequence[Webhook]
+    since: int
+    until: int
+    everything: bool
+    dry_run: bool
+    wait: float | None
+
+
+def webhooks_to_replay(session: Session, reference: str | None) -> list[Webhook]:
+    """The webhook that is named, enabled or not; all enabled ones for None."""
+    store = session.open_store()
+    if reference is not None:
+        return [store.find_webhook(reference)]
+    found = list(read_pages(store.list_webhooks, WebhookQuery(enabled=True, sort="createdAt"), None))
+    if not found:
+        session.note("there is no enabled webhook")
+    return found
+
+
+def replay_all(session: Session, plan: ReplayPlan) -> Listing:
+    """Replay to each webhook, wait if that is wanted, and show the counts. Raises Unavailable."""
+    if not plan.dry_run and plan.webhooks:
+        _check_server(session, plan)
+    done: dict[str, Replayed] = {}
+    try:
+        with own_journal(session) as run, Meter(session) as meter:
+            replays = asyncio.run(_replay_all(session, plan, run, meter, done))
+    except BaseException:
+        enqueued = sum(one.enqueued for one in done.values())
+        if enqueued and not plan.dry_run:
+            session.note(f"deliveries enqueued before that, which stay in the queue: {enqueued}")
+        raise
+    return Listing(replays, _view(plan), exit_code=_judged(session, plan, replays))
+
+
+def _check_server(session: Session, plan: ReplayPlan) -> None:
+    """Say what keeps anything from being delivered; with --wait, raise Unavailable where no server is alive."""
+    if session.open_store().server() is None:
+        if plan.wait is not None:
+            raise Unavailable(
+                "no server is running on this store, and --wait would wait in vain",
+                "start `qwebhook serve`, or leave out --wait; nothing was replayed",
+            )
+        session.warn("no server is running on this store; `qwebhook serve` delivers what is replayed")
+    for webhook in plan.webhooks:
+        if not webhook.enabled:
+            session.note(f"{webhook.name} is disabled: what is replayed is held until it is enabled")
+
+
+async def _replay_all(
+    session: Session, plan: ReplayPlan, run: Run, meter: Meter, done: dict[str, Replayed]
+) -> list[Replay]:
+    """done: takes, by the webhook's id, what was replayed so far, so that it is known also after a Ctrl-C."""
+    names = {webhook.id: printable(webhook.name) for webhook in plan.webhooks}
+
+    def told(far: Replayed) -> None:
+        done[far.webhook_id] = far
+        meter.show(f"{names[far.webhook_id]}: {far.matching} matching, {far.enqueued} to deliver")
+
+    for webhook in plan.webhooks:
+        query = ReplayQuery(webhook.id, plan.since, plan.until, plan.everything)
+        await replay(run, query, lambda: session.now_ms, dry_run=plan.dry_run, told=told)
+    outcomes = await _awaited(session, plan.wait, run, meter, done) if plan.wait is not None else {}
+    return [
+        Replay(
+            webhook_id=webhook.id,
+            name=webhook.name,
+            matching=done[webhook.id].matching,
+            delivered=done[webhook.id].delivered,
+            pending=done[webhook.id].pending,
+            enqueued=done[webhook.id].enqueued,
+            outcome=outcomes.get(webhook.id),
+        )
+        for webhook in plan.webhooks
+    ]
+
+
+async def _awaited(
+    session: Session, wait: float, run: Run, meter: Meter, done: Mapping[str, Replayed]
+) -> dict[str, ReplayOutcome]:
+    """The outcomes by the webhook's id, when all are decided or the time is over."""
+    store = session.open_store()
+    rows = {identifier: store.endpoint(identifier).row for identifier in done}
+    enqueued = sum(one.enqueued for one in done.values())
+    deadline = time.monotonic() + wait
+    while True:
+        outcomes = {identifier: await outcome(run, rows[identifier], one.ranges) for identifier, one in done.items()}
+        pending = sum(one.pending for one in outcomes.values())
+        failed = sum(one.failed for one in outcomes.values())
+        words = f"{enqueued - pending} of {enqueued} decided" + (f", {failed} failed" if failed else "")
+        meter.show(words, enqueued - pending, enqueued)
+        left = deadline - time.monotonic()
+        if not pending or left <= 0:
+            return outcomes
+        await asyncio.sleep(min(LOOK_EVERY, left))
+
+
+def _judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> ExitCode:
+    """The exit code, after telling of each webhook where not all is well."""
+    code = ExitCode.DONE
+    for one in replays:
+        if one.outcome is None:
+            continue
+        decided = one.outcome.succeeded + one.outcome.failed
+        over = f"not decided within {humanised(plan.wait or 0)}; they stay in the queue"
+        if one.outcome.pending and session.open_store().server() is None:
+            over += ", and no server is running any more"
+        counts = {
+            "failed": one.outcome.failed,
+            "cancelled": one.enqueued - decided - one.outcome.pending,
+            over: one.outcome.pending,
+        }
+        for words, count in counts.items():
+            if count:
+                session.error(f"{one.name}: {count} of {one.enqueued} deliveries {words}")
+                code = ExitCode.DELIVERY_FAILED
+    return code
+
+
+def _view(plan: ReplayPlan) -> View:
+    columns = [
+        Column("WEBHOOK", lambda one: one.name),
+        Column("MATCHING", lambda one: one.matching, "number"),
+        Column("ALREADY DELIVERED", lambda one: one.delivered, "number"),
+        Column("ALREADY PENDING", lambda one: one.pending, "number"),
+        Column("WOULD BE ENQUEUED" if plan.dry_run else "ENQUEUED", lambda one: one.enqueued, "number"),
+    ]
+    if plan.wait is not None:
+        columns += [
+            Column("SUCCEEDED", lambda one: one.outcome.succeeded, "number"),
+            Column("FAILED", lambda one: one.outcome.failed, "number"),
+            Column("NOT DECIDED", lambda one: one.outcome.pending, "number"),
+        ]
+    return View(columns, identifier=lambda one: str(one.webhook_id), fields=Replay.__struct_encode_fields__)

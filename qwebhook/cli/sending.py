@@ -1,0 +1,37 @@
+"""The options of commands that send to webhooks themselves, outside the server: `test-fire` and `resend`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qwebhook.model.errors import InvalidInput
+
+DEFAULT_TIMEOUT = "15s"
+_LONGEST_TIMEOUT = 600
+
+AllowNetworkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-network",
+        metavar="NETWORK",
+        help="Addresses beyond the public ones: loopback, private, or a CIDR. [env: QWEBHOOK_ALLOW_NETWORK]",
+    ),
+]
+# Without a default of typer's, so that it is known whether it was given.
+TimeoutOption = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DURATION", help=f"How long an answer may take; {DEFAULT_TIMEOUT} unless given."),
+]
+
+
+def timeout_seconds(text: str | None) -> float:
+    """What --timeout says, in seconds; the default for None. Raises InvalidInput."""
+    from qwebhook.model.timestamps import duration_seconds
+
+    given = text or DEFAULT_TIMEOUT
+    seconds = duration_seconds(given)
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise InvalidInput(f"--timeout {given} is not between 0 and 10 minutes")
+    return seconds

@@ -1,0 +1,93 @@
+"""Delivering past events again, and how that went."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from qwebhook.deliver import replaying
+from qwebhook.deliver.replaying import Replayed
+from qwebhook.model.timestamps import from_rfc3339
+from qwebhook.server.administration import Store
+from qwebhook.server.api.operation import Answer, Call, NoParameters
+from qwebhook.server.api.ownership import own_webhook
+from qwebhook.server.api.webhooks import own_webhooks
+from qwebhook.store.contract import ReplayOutcome, ReplayQuery, Token
+
+SequenceNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+MAX_REPLAYS = 100
+MAX_RANGES = 1000
+
+
+class Replay(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Which past events to deliver again: those accepted from `since` up to `until` (now, unless given), RFC 3339.
+
+    Without a webhook, to every enabled one. Those that have a success on record are left out, unless `all`. A dry run
+    counts, and changes nothing.
+    """
+
+    since: str
+    until: str | None = None
+    webhook_id: str | None = None
+    all: bool = False
+    dry_run: bool = False
+
+
+class ReplayResult(msgspec.Struct):
+    """What was put into the queue, for each webhook."""
+
+    data: list[Replayed]
+
+
+class ReplayedRanges(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """The deliveries that a replay made for a webhook, as it told them: the first and last of each range."""
+
+    webhook_id: str
+    ranges: Annotated[list[tuple[SequenceNumber, SequenceNumber]], Meta(max_length=MAX_RANGES)]
+
+
+class OutcomeQuestion(msgspec.Struct, forbid_unknown_fields=True):
+    """Which deliveries to ask about."""
+
+    replays: Annotated[list[ReplayedRanges], Meta(max_length=MAX_REPLAYS)]
+
+
+async def replay(call: Call[NoParameters, Replay]) -> Answer:
+    backend, body = call.backend, call.body
+    since = from_rfc3339(body.since)
+    until = backend.clock() if body.until is None else from_rfc3339(body.until)
+
+    def chosen(store: Store) -> list[str]:
+        if body.webhook_id is not None:
+            return [own_webhook(store, call.token, body.webhook_id).id]
+        return [webhook.id for webhook in own_webhooks(store, call.token, enabled=True)]
+
+    results = []
+    for webhook_id in await backend.store.read(chosen):
+        query = ReplayQuery(webhook_id, since, until, body.all)
+        results.append(
+            await replaying.replay(
+                backend.writer.run, query, backend.clock, dry_run=body.dry_run, offered=backend.worker.offer
+            )
+        )
+    changed = "" if body.dry_run else body.webhook_id or "all"
+    return Answer(200, ReplayResult(results), changed=changed)
+
+
+async def outcome(call: Call[NoParameters, OutcomeQuestion]) -> Answer:
+    store = call.backend.store
+    total = ReplayOutcome(0, 0, 0)
+    for asked in call.body.replays:
+        row = await store.read(partial(_row_of, token=call.token, webhook_id=asked.webhook_id))
+        found = await replaying.outcome(store.observe, row, asked.ranges)
+        total = ReplayOutcome(
+            total.pending + found.pending, total.succeeded + found.succeeded, total.failed + found.failed
+        )
+    return Answer(200, total)
+
+
+def _row_of(store: Store, token: Token, webhook_id: str) -> int:
+    return store.endpoint(own_webhook(store, token, webhook_id).id).row

@@ -1,0 +1,101 @@
+"""Past events that a webhook is to have again: which there are, a step at a time, and how they have fared."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Sequence
+
+import msgspec
+
+from qwebhook.model import catalogue
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.event import read_event
+from qwebhook.store.contract import ReplayOutcome, ReplayQuery, ReplayStep
+from qwebhook.store.sqlite.connection import Connection
+from qwebhook.store.sqlite.queries import queries
+from qwebhook.store.sqlite.rows import json_text
+
+_SQL = queries("replaying")
+# A step ends at this many bytes of bodies, so that large events are not all read into memory at once.
+_STEP_BYTES = 8 << 20
+
+
+class PastEvent(msgspec.Struct):
+    """An event that was accepted once: its row, type, sixteen-byte key and body."""
+
+    row: int
+    type: str
+    key: bytes
+    body: bytes
+
+
+class _Glimpse(msgspec.Struct, array_like=True):
+    """What is known of an event without its body. delivered, waiting: 0 or 1."""
+
+    row: int
+    type: str
+    size: int
+    delivered: int
+    waiting: int
+
+
+_glimpses = msgspec.json.Decoder(list[_Glimpse])
+_bodies = msgspec.json.Decoder(list[tuple[int, str, str]])
+
+
+def look(
+    connection: Connection, endpoint: Endpoint, query: ReplayQuery, after: int, limit: int, dry_run: bool
+) -> tuple[ReplayStep, list[PastEvent]]:
+    """Look at up to `limit` events beyond the one of that row; the counts, and the events to be put into the queue.
+
+    In a dry run those are only counted. To be called within a transaction.
+    """
+    bounds = {"webhook": endpoint.row, "since": query.since, "until": query.until, "after": after, "limit": limit}
+    glimpses = _glimpses.decode(connection.execute(_SQL["past_events"], bounds).fetchone()[0])
+    step = ReplayStep(0, 0, 0, 0, [], glimpses[-1].row if len(glimpses) == limit else None)
+    # Level and filter look into the body.
+    choosy = endpoint.filter is not None or endpoint.webhook.level == "user"
+    subscribed: list[_Glimpse] = []
+    wanted: list[int] = []
+    size = 0
+    for glimpse in glimpses:
+        if catalogue.canonical(glimpse.type) not in endpoint.subscribed:
+            continue
+        subscribed.append(glimpse)
+        left_out = glimpse.waiting or (glimpse.delivered and not query.everything)
+        if choosy or not (left_out or dry_run):
+            wanted.append(glimpse.row)
+            size += glimpse.size
+            if size >= _STEP_BYTES:
+                step.last = glimpse.row
+                break
+    bodies = _read_bodies(connection, wanted)
+    events: list[PastEvent] = []
+    for glimpse in subscribed:
+        key, body = bodies.get(glimpse.row, (b"", b""))
+        if choosy and not endpoint.wants(read_event(body)):
+            continue
+        step.matching += 1
+        if glimpse.delivered and not query.everything:
+            step.delivered += 1
+        elif glimpse.waiting:
+            step.pending += 1
+        else:
+            step.enqueued += 1
+            if not dry_run:
+                events.append(PastEvent(glimpse.row, glimpse.type, key, body))
+    return step, events
+
+
+def _read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+    """The key and the body of each of the events, by their rows."""
+    found = connection.execute(_SQL["bodies"], (json_text(rows),)).fetchone()[0]
+    return {row: (a2b_base64(key), body.encode()) for row, key, body in _bodies.decode(found)}
+
+
+def outcome(connection: Connection, webhook: int, first: int, last: int) -> ReplayOutcome:
+    """See Journal.replay_outcome."""
+    with connection.snapshot():
+        pending = connection.execute(_SQL["pending_between"], (webhook, first, last)).fetchone()[0]
+        succeeded, failed = connection.execute(_SQL["ended_between"], (webhook, first, last)).fetchone()
+    return ReplayOutcome(pending, succeeded, failed)

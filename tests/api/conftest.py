@@ -1,0 +1,63 @@
+"""One server for all that does not disturb each other, and those who use it.
+
+Tests tell their webhooks apart by names and event types that no other test uses.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.processes import Home, Server
+from tests.acceptance.receiver import Receiver
+from tests.api.client import CORE, PREFIXES, Client
+
+LONGEST_TEST = 60
+PLENTY = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _bounded() -> Iterator[None]:
+    """A test that waits for ever fails instead."""
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"the test took more than {LONGEST_TEST} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LONGEST_TEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that all share; one user may have as many webhooks as the tests make."""
+    server = Server(Home(tmp_path_factory.mktemp("api")), "--webhook-limit", PLENTY)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="package")
+def receiver() -> Iterator[Receiver]:
+    """A receiver that all share; each test has a path of its own."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="package")
+def admin(server: Server) -> Client:
+    """An administrator, who prefers the newer prefix."""
+    return Client(server, server.token("admin"), CORE)
+
+
+@pytest.fixture(scope="package", params=PREFIXES)
+def either(request: pytest.FixtureRequest, server: Server) -> Client:
+    """An administrator, under each prefix in turn."""
+    return Client(server, server.token("admin"), request.param)
