@@ -26,6 +26,8 @@ check: lint types test
 
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/remote_list.py
+	$(BIN)/python benchmarks/lists.py
 	$(BIN)/python benchmarks/throughput.py
 
 completions: $(READY)

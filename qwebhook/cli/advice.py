@@ -13,7 +13,8 @@ def advice(session: Session, url: str | None, event_types: Sequence[str]) -> lis
     Asked for before anything is made, since it may read the configuration, and told afterwards.
     """
     warnings = [unknown_type(name) for name in event_types]
-    if url is not None:
+    # Where the deliveries of a server may go is for that one to say.
+    if url is not None and not session.is_remote:
         warnings.append(address_refused(url, session.allowed_networks))
     return [warning for warning in warnings if warning]
 

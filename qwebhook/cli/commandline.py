@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from qwebhook.cli.results import Format
 from qwebhook.cli.session import session_of
+from qwebhook.cli.suggestions import context_names
 
 if TYPE_CHECKING:
     from typer._click import Command as ClickCommand
@@ -42,7 +43,13 @@ GLOBAL_OPTIONS = [
     _global_option(
         "--store", metavar="URL", help="The store: a path, sqlite:///PATH or https://HOST. [env: QWEBHOOK_STORE]"
     ),
-    _global_option("--context", metavar="NAME", help="A store by its name in config.toml. [env: QWEBHOOK_CONTEXT]"),
+    _global_option(
+        "--context",
+        metavar="NAME",
+        help="A store by its name; see `context`. [env: QWEBHOOK_CONTEXT]",
+        # Called with the arguments so far, too, where it is not typer that makes the option.
+        autocompletion=lambda ctx, _, incomplete: context_names(ctx),
+    ),
     _global_option(
         "-o",
         "--output",
@@ -52,7 +59,7 @@ GLOBAL_OPTIONS = [
     ),
     _global_option("-q", "--quiet", is_flag=True, help="Print ids only, and no notes."),
     _global_option("--no-input", is_flag=True, help="Never ask anything."),
-    _global_option("--verbose", is_flag=True, help="Show where an error came from."),
+    _global_option("--verbose", is_flag=True, help="Show every request to a server, and where an error came from."),
 ]
 
 

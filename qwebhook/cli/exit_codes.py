@@ -23,6 +23,6 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 6
     """The store or server cannot be reached, or another process holds it."""
     DELIVERY_FAILED = 7
-    """A delivery failed (`test-fire`, `resend`, `replay --wait`)."""
+    """A delivery failed (`test-fire`, `resend`, `replay --wait`), or a receiver does not consent to any."""
     INTERRUPTED = 130
     """Ctrl-C, or an answer that ended the command."""

@@ -13,6 +13,7 @@ import msgspec
 from qwebhook.cli.exit_codes import ExitCode
 from qwebhook.cli.inputs import read_pairs, read_secret
 from qwebhook.cli.previewing import held_back, preview
+from qwebhook.cli.remote_endpoints import remote_endpoint, signing_endpoint, told_of_direct_fires
 from qwebhook.cli.results import Column, Document, Listing, View
 from qwebhook.cli.selection import Outcomes, read_pages
 from qwebhook.cli.sending import timeout_seconds
@@ -24,7 +25,7 @@ from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
 from qwebhook.model.signature import check_secret
-from qwebhook.model.webhook import check_headers
+from qwebhook.model.webhook import Webhook, check_headers
 from qwebhook.store.contract import WebhookQuery
 
 SHOWN_WIDTH = 60
@@ -60,9 +61,10 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         rate: float | None,
         allowed_networks: Sequence[str],
         silent: bool,
-        via: Via,
+        via: Via | None,
     ) -> FiringOptions:
-        """Raises InvalidInput."""
+        """via: as given; None for what suits the store. Raises InvalidInput."""
+        via = _chosen_way(session, via)
         if via == "serve":
             _refuse_what_the_server_decides(secret, headers, timeout, rate, allowed_networks)
         seconds = timeout_seconds(timeout)
@@ -86,6 +88,18 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         )
 
 
+def _chosen_way(session: Session, given: Via | None) -> Via:
+    """A qwebhook server sends itself; a database has none, and a tenant does not do it. Raises InvalidInput."""
+    if not session.is_remote:
+        return given or "direct"
+    server = session.open_server()
+    if server.is_qwebhook:
+        return given or "serve"
+    if given == "serve":
+        raise InvalidInput(f"{server.name} is a tenant, which fires no test events", "fire with --via direct")
+    return "direct"
+
+
 def _refuse_what_the_server_decides(
     secret: str | None, headers: Sequence[str], timeout: str | None, rate: float | None, networks: Sequence[str]
 ) -> None:
@@ -100,7 +114,7 @@ def _refuse_what_the_server_decides(
     if names:
         raise InvalidInput(
             f"{' and '.join(names)} cannot be given with --via serve, where the server sends as it does",
-            "leave out either",
+            "leave it out, or fire with --via direct",
         )
 
 
@@ -118,25 +132,39 @@ def targets(
     store = session.open_store()
     found = Outcomes(session)
     if everything:
-        identifiers = [one.id for one in read_pages(store.list_webhooks, WebhookQuery(enabled=True), None)]
+        webhooks = list(read_pages(store.list_webhooks, WebhookQuery(enabled=True), None))
     else:
         for reference in references:
             found.attempt(reference, functools.partial(store.find_webhook, reference))
-        identifiers = list(dict.fromkeys(webhook.id for webhook in found.done))
-    endpoints = [store.endpoint(identifier) for identifier in identifiers]
-    if not endpoints and not found.exit_code and not options.silent:
+        webhooks = list({webhook.id: webhook for webhook in found.done}.values())
+    if not webhooks and not found.exit_code and not options.silent:
         session.note("there is no enabled webhook to fire at")
-    if options.secret is not None:
-        endpoints = [
-            Endpoint(one.row, one.version, one.webhook, [(options.secret, None)], one.encrypted_headers)
-            for one in endpoints
-        ]
+    opened = Outcomes(session, found.exit_code)
+    for webhook in webhooks:
+        opened.attempt(webhook.name, functools.partial(_endpoint, session, webhook, options))
+    endpoints: list[Endpoint] = opened.done
     if not options.silent:
+        if endpoints and session.is_remote and options.via == "direct":
+            session.note(told_of_direct_fires(session, endpoints, given=options.secret is not None))
         options.events.tell_unknown_type()
         for endpoint in endpoints:
             for reason in held_back(endpoint, options.events.event(endpoint)):
                 session.note(f"{endpoint.webhook.name} would not get a real event like this: {reason}")
-    return endpoints, found.exit_code
+    return endpoints, opened.exit_code
+
+
+def _endpoint(session: Session, webhook: Webhook, options: FiringOptions) -> Endpoint:
+    """What to fire at, with what it signs with. Raises InvalidInput for a secret that nobody gives."""
+    if not webhook.event_types and options.events.event_type is None:
+        raise InvalidInput("it subscribes to no event type", "give one with --event")
+    if session.is_remote:
+        if options.via == "serve":
+            return remote_endpoint(session, webhook, None)
+        return signing_endpoint(session, webhook, options.secret, options.headers, told=not options.silent)
+    opened = session.open_database().endpoint(webhook.id)
+    if options.secret is None:
+        return opened
+    return Endpoint(opened.row, opened.version, webhook, [(options.secret, None)], opened.encrypted_headers)
 
 
 def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> Document:

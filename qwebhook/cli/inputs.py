@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from typer import Abort
+
 from qwebhook.cli.session import Session
 from qwebhook.model.errors import InvalidInput
 
@@ -83,4 +85,7 @@ def split_list(texts: Sequence[str] | None) -> list[str]:
 def _ask_hidden(session: Session, purpose: str) -> str:
     import getpass
 
-    return getpass.getpass(f"{purpose}: ", session.stderr)
+    try:
+        return getpass.getpass(f"{purpose}: ", session.stderr)
+    except EOFError:  # Ctrl-D
+        raise Abort from None

@@ -19,7 +19,7 @@ T = TypeVar("T")
 @contextmanager
 def own_journal(session: Session) -> Iterator[Run]:
     """Runs work on a journal of the session's store, within one event loop; closed at the end of the block."""
-    journal = session.open_store().open_journal()
+    journal = session.open_database().open_journal()
 
     async def run(work: Callable[[Journal], T], /) -> T:
         result = work(journal)

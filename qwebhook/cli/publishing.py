@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from qwebhook.store.contract import Journal
+    from qwebhook.store.rest.remote import Remote
 
 RETRIES = 5
 LONGEST_WAIT = 30.0
@@ -61,6 +62,24 @@ class JournalDestination:
 
     def close(self) -> None:
         self._journal.close()
+
+
+class StoreDestination:
+    """The server that is the store, which is closed with the session."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def publish(self, events: Sequence[Event]) -> Receipt:
+        receipt = Receipt(ids=[])
+        for body in _bodies(events):
+            # What was taken once is a duplicate the second time, so that no harm is done by sending it again.
+            answer = self._remote.request("POST", "/events", body=body, repeatable=True)
+            receipt.add(self._remote.decoded(answer, Receipt))
+        return receipt
+
+    def close(self) -> None:
+        """Nothing to do."""
 
 
 class ServerDestination:

@@ -15,12 +15,13 @@ from qwebhook.cli.progress import Meter
 from qwebhook.cli.results import Column, Listing, View
 from qwebhook.cli.selection import read_pages
 from qwebhook.cli.session import Session
-from qwebhook.deliver.replaying import Replayed, outcome, replay
+from qwebhook.deliver.replaying import outcome, replay
 from qwebhook.deliver.writer import Run
 from qwebhook.model.errors import Unavailable
 from qwebhook.model.timestamps import humanised
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import ReplayOutcome, ReplayQuery, WebhookQuery
+from qwebhook.store.replayed import Replayed
 
 LOOK_EVERY = 0.3
 
@@ -61,6 +62,10 @@ def webhooks_to_replay(session: Session, reference: str | None) -> list[Webhook]
 
 def replay_all(session: Session, plan: ReplayPlan) -> Listing:
     """Replay to each webhook, wait if that is wanted, and show the counts. Raises Unavailable."""
+    if session.is_remote:
+        from qwebhook.cli.server_replaying import replay_by_server
+
+        return replay_by_server(session, plan)
     if not plan.dry_run and plan.webhooks:
         _check_server(session, plan)
     done: dict[str, Replayed] = {}
@@ -72,12 +77,12 @@ def replay_all(session: Session, plan: ReplayPlan) -> Listing:
         if enqueued and not plan.dry_run:
             session.note(f"deliveries enqueued before that, which stay in the queue: {enqueued}")
         raise
-    return Listing(replays, _view(plan), exit_code=_judged(session, plan, replays))
+    return Listing(replays, view_of(plan), exit_code=judged(session, plan, replays))
 
 
 def _check_server(session: Session, plan: ReplayPlan) -> None:
     """Say what keeps anything from being delivered; with --wait, raise Unavailable where no server is alive."""
-    if session.open_store().server() is None:
+    if session.open_database().server() is None:
         if plan.wait is not None:
             raise Unavailable(
                 "no server is running on this store, and --wait would wait in vain",
@@ -103,25 +108,27 @@ async def _replay_all(
         query = ReplayQuery(webhook.id, plan.since, plan.until, plan.everything)
         await replay(run, query, lambda: session.now_ms, dry_run=plan.dry_run, told=told)
     outcomes = await _awaited(session, plan.wait, run, meter, done) if plan.wait is not None else {}
-    return [
-        Replay(
-            webhook_id=webhook.id,
-            name=webhook.name,
-            matching=done[webhook.id].matching,
-            delivered=done[webhook.id].delivered,
-            pending=done[webhook.id].pending,
-            enqueued=done[webhook.id].enqueued,
-            outcome=outcomes.get(webhook.id),
-        )
-        for webhook in plan.webhooks
-    ]
+    return [as_replay(webhook, done[webhook.id], outcomes.get(webhook.id)) for webhook in plan.webhooks]
+
+
+def as_replay(webhook: Webhook, replayed: Replayed, outcome: ReplayOutcome | None) -> Replay:
+    """What is shown of the replay to a webhook."""
+    return Replay(
+        webhook_id=webhook.id,
+        name=webhook.name,
+        matching=replayed.matching,
+        delivered=replayed.delivered,
+        pending=replayed.pending,
+        enqueued=replayed.enqueued,
+        outcome=outcome,
+    )
 
 
 async def _awaited(
     session: Session, wait: float, run: Run, meter: Meter, done: Mapping[str, Replayed]
 ) -> dict[str, ReplayOutcome]:
     """The outcomes by the webhook's id, when all are decided or the time is over."""
-    store = session.open_store()
+    store = session.open_database()
     rows = {identifier: store.endpoint(identifier).row for identifier in done}
     enqueued = sum(one.enqueued for one in done.values())
     deadline = time.monotonic() + wait
@@ -137,7 +144,7 @@ async def _awaited(
         await asyncio.sleep(min(LOOK_EVERY, left))
 
 
-def _judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> ExitCode:
+def judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> ExitCode:
     """The exit code, after telling of each webhook where not all is well."""
     code = ExitCode.DONE
     for one in replays:
@@ -145,7 +152,7 @@ def _judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> Ex
             continue
         decided = one.outcome.succeeded + one.outcome.failed
         over = f"not decided within {humanised(plan.wait or 0)}; they stay in the queue"
-        if one.outcome.pending and session.open_store().server() is None:
+        if one.outcome.pending and not session.is_remote and session.open_database().server() is None:
             over += ", and no server is running any more"
         counts = {
             "failed": one.outcome.failed,
@@ -159,7 +166,7 @@ def _judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> Ex
     return code
 
 
-def _view(plan: ReplayPlan) -> View:
+def view_of(plan: ReplayPlan) -> View:
     columns = [
         Column("WEBHOOK", lambda one: one.name),
         Column("MATCHING", lambda one: one.matching, "number"),

@@ -11,7 +11,7 @@ from qwebhook.cli.own_journal import own_journal
 from qwebhook.cli.results import Column, Listing, View
 from qwebhook.cli.selection import Outcomes, read_pages
 from qwebhook.cli.session import Session
-from qwebhook.cli.views import DELIVERIES
+from qwebhook.cli.views import DELIVERIES, DELIVERIES_OF_WEBHOOK
 from qwebhook.deliver.direct import resend
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.writer import Run
@@ -65,9 +65,22 @@ def resend_all(
     outcomes = Outcomes(session)
     for delivery_id, result in zip(delivery_ids, attempted, strict=True):
         outcomes.attempt(delivery_id, partial(_record, session, webhook, result))
+    return _listing(outcomes, _view(session))
+
+
+def resend_by_server(session: Session, webhook: Webhook, delivery_ids: Sequence[str]) -> Listing:
+    """Let the server that is the store send each again, one after the other, and show the new record of each."""
+    server = session.open_server()
+    outcomes = Outcomes(session)
+    for delivery_id in delivery_ids:
+        outcomes.attempt(delivery_id, partial(server.resend, webhook.id, delivery_id))
+    return _listing(outcomes, DELIVERIES_OF_WEBHOOK)
+
+
+def _listing(outcomes: Outcomes, view: View) -> Listing:
     failed = any(delivery.status == "fail" for delivery in outcomes.done)
     code = max(outcomes.exit_code, ExitCode.DELIVERY_FAILED if failed else ExitCode.DONE)
-    return Listing(outcomes.done, _view(session), exit_code=code)
+    return Listing(outcomes.done, view, exit_code=code)
 
 
 async def _resend_all(
@@ -94,11 +107,11 @@ async def _resend_all(
 def _record(session: Session, webhook: Webhook, result: str | QwebhookError) -> Delivery:
     if isinstance(result, QwebhookError):
         raise result
-    return session.open_store().get_delivery(webhook.id, result)
+    return session.open_database().get_delivery(webhook.id, result)
 
 
 def _view(session: Session) -> View:
-    store = session.open_store()
+    store = session.open_database()
 
     def duration(delivery: Delivery) -> str:
         return f"{store.list_attempts(delivery.webhook_id, delivery.id)[-1].duration:.1f} ms"

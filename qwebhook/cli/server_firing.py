@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,14 +17,18 @@ from qwebhook.cli.server_answers import authorization, refusal
 from qwebhook.cli.session import Session
 from qwebhook.cli.settings import TOKEN_VARIABLE
 from qwebhook.deliver.firing import SHOWN_BYTES, FiredResponse, Shot, shot
-from qwebhook.model.delivery import Delivery
+from qwebhook.model.delivery import Attempt, Delivery
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import NotFound, Unavailable
 from qwebhook.model.event import Event
 from qwebhook.model.identifiers import random_id
 from qwebhook.model.webhook import Webhook
+from qwebhook.store.rest import RestStore
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import holder_of
+
+# Sends an event to a webhook; the record of its delivery, and of the one attempt.
+Send = Callable[[Webhook, Event], Awaitable[tuple[Delivery, Attempt]]]
 
 # Longer than the server gives a receiver.
 TIMEOUT = 60.0
@@ -36,10 +41,12 @@ def fire_by_server(session: Session, endpoints: Sequence[Endpoint], options: Fir
 
     Raises Unavailable if no server is alive on the store, NotAuthorised.
     """
-    store = session.open_store()
+    if session.is_remote:
+        return asyncio.run(_fire(partial(_sent_there, session.open_server()), endpoints, options))
+    store = session.open_database()
     url = _server_url(store.path)
     with _token(session, store) as token:
-        return asyncio.run(_fire(store, url, token, endpoints, options))
+        return asyncio.run(_fire_locally(store, url, token, endpoints, options))
 
 
 def _server_url(store: Path) -> str:
@@ -69,27 +76,27 @@ def _token(session: Session, store: SqliteStore) -> Iterator[str]:
         store.revoke_token(made.id)
 
 
-async def _fire(
+async def _fire_locally(
     store: SqliteStore, url: str, token: str, endpoints: Sequence[Endpoint], options: FiringOptions
 ) -> list[list[Shot]]:
     # The address comes from the lock of the store's own server. A certificate is for a name, hardly for a loopback
     # address; but nobody else is on the way to that, and no proxy either.
     loopback = (urlsplit(url).hostname or "").startswith("127.") or urlsplit(url).hostname == "::1"
     client = httpx.AsyncClient(headers=authorization(token), timeout=TIMEOUT, verify=not loopback, trust_env=False)
-
-    async def fire_at(endpoint: Endpoint) -> list[Shot]:
-        return [await _shoot(client, store, url, endpoint, options) for _ in range(options.count)]
-
     async with client:
-        return list(await asyncio.gather(*map(fire_at, endpoints)))
+        return await _fire(partial(_sent_locally, store, client, url), endpoints, options)
 
 
-async def _shoot(
-    client: httpx.AsyncClient, store: SqliteStore, url: str, endpoint: Endpoint, options: FiringOptions
-) -> Shot:
+async def _fire(send: Send, endpoints: Sequence[Endpoint], options: FiringOptions) -> list[list[Shot]]:
+    async def fire_at(endpoint: Endpoint) -> list[Shot]:
+        return [await _shoot(send, endpoint, options) for _ in range(options.count)]
+
+    return list(await asyncio.gather(*map(fire_at, endpoints)))
+
+
+async def _shoot(send: Send, endpoint: Endpoint, options: FiringOptions) -> Shot:
     event = options.events.event(endpoint)
-    delivery = await _sent(client, url, endpoint.webhook, event)
-    attempt = store.list_attempts(delivery.webhook_id, delivery.id)[-1]
+    delivery, attempt = await send(endpoint.webhook, event)
     response = None
     if delivery.response is not None:
         answer = delivery.response
@@ -99,8 +106,20 @@ async def _shoot(
     )
 
 
-async def _sent(client: httpx.AsyncClient, url: str, webhook: Webhook, event: Event) -> Delivery:
-    """The record of the event's delivery, which the server has made."""
+async def _sent_there(server: RestStore, webhook: Webhook, event: Event) -> tuple[Delivery, Attempt]:
+    """By the server that is the store."""
+
+    def send() -> tuple[Delivery, Attempt]:
+        delivery = server.test_fire(webhook.id, event.body)
+        return delivery, server.list_attempts(webhook.id, delivery.id)[-1]
+
+    return await asyncio.to_thread(send)
+
+
+async def _sent_locally(
+    store: SqliteStore, client: httpx.AsyncClient, url: str, webhook: Webhook, event: Event
+) -> tuple[Delivery, Attempt]:
+    """By the server that runs on the store."""
     address = f"{url}/api/qwebhook/v1/webhooks/{webhook.id}/test-fire"
     try:
         answer = await client.post(address, json={"event": msgspec.json.decode(event.body)})
@@ -109,7 +128,8 @@ async def _sent(client: httpx.AsyncClient, url: str, webhook: Webhook, event: Ev
     except httpx.HTTPError as error:
         raise Unavailable(f"{url} cannot be reached: {error}", "is `qwebhook serve` running there?") from None
     if answer.status_code == 201:
-        return msgspec.json.decode(answer.content, type=Delivery)
+        delivery = msgspec.json.decode(answer.content, type=Delivery)
+        return delivery, store.list_attempts(webhook.id, delivery.id)[-1]
     if answer.status_code == 404:
         raise NotFound(f"{url} does not know the webhook {webhook.name}", "has it just been deleted?")
     raise refusal(answer.status_code, answer.content, url, "admin")

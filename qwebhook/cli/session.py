@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from qwebhook.cli.printable import printable
-from qwebhook.cli.settings import SYSTEM_CONFIG, TOKEN_VARIABLE, Settings, StoreChoice
+from qwebhook.cli.settings import SYSTEM_CONFIG, Settings, StoreChoice
 from qwebhook.model.errors import InvalidInput, StoreMissing, StoreReadOnly
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typer._click import Context
 
     from qwebhook.store.location import Location
+    from qwebhook.store.rest import RestStore
     from qwebhook.store.sqlite import SqliteStore
 
 PROGRAM = "qwebhook"
@@ -69,7 +70,8 @@ class Session:
         self.options = GlobalOptions()
         self.settings = Settings(self.environ, system_config)
         self._user = user
-        self._store: SqliteStore | None = None
+        self._database: SqliteStore | None = None
+        self._server: RestStore | None = None
         self._choice: StoreChoice | None = None
         self._stdin_taken_by = ""
 
@@ -191,13 +193,40 @@ class Session:
             _make_folder(path.parent)
         return path
 
-    def open_store(self, *, create: bool = False) -> SqliteStore:
-        """The chosen store, the same one each time; closed with the session.
+    @property
+    def is_remote(self) -> bool:
+        """Whether the chosen store is behind a server. Raises InvalidInput, NotFound."""
+        from qwebhook.store.location import RestLocation
+
+        return isinstance(self.location(), RestLocation)
+
+    def open_store(self, *, create: bool = False) -> SqliteStore | RestStore:
+        """The chosen store, wherever it is: a database (`open_database`) or behind a server (`open_server`)."""
+        return self.open_server() if self.is_remote else self.open_database(create=create)
+
+    def open_server(self) -> RestStore:
+        """The tenant or server that was chosen, the same one each time; closed with the session. Nothing is sent yet.
+
+        Raises InvalidInput for a store that is no server, or credentials that cannot be read; NotAuthorised.
+        """
+        if self._server is None:
+            from qwebhook.cli.context_access import open_server
+            from qwebhook.store.location import RestLocation
+
+            location = self.location()
+            if not isinstance(location, RestLocation):
+                raise InvalidInput(f"{location} is a database, and this is for a tenant or a server", "name its URL")
+            self._server = open_server(self, location.url, self.store_choice().context)
+        return self._server
+
+    def open_database(self, *, create: bool = False) -> SqliteStore:
+        """The chosen database, the same one each time; closed with the session.
 
         create: whether the command makes a store that was named and does not exist. The default store is made by
-        any command, so that a newcomer's `list` says "no webhooks yet" and not "no store".
+        any command, so that a newcomer's `list` says "no webhooks yet" and not "no store". Raises InvalidInput for a
+        store that is no database.
         """
-        if self._store is None:
+        if self._database is None:
             from qwebhook.store.location import FileLocation, open_database
 
             choice, location = self.store_choice(), self.location()
@@ -205,34 +234,22 @@ class Session:
                 create = True
                 _make_folder(location.path.parent)
             try:
-                self._store = open_database(location, create=create)
+                self._database = open_database(location, create=create)
             except StoreMissing as error:
                 if choice.origin.startswith("--"):
                     raise
                 raise StoreMissing(f"{error.message} (named by {choice.origin})", error.hint) from None
-        return self._store
+        return self._database
 
     def allowed_networks(self, options: Sequence[str] = ()) -> list[str]:
         """The networks beyond the public ones that deliveries may go to."""
         return self.settings.allowed_networks(options)
 
-    def bearer_token(self) -> str | None:
-        """The token for a server: of `QWEBHOOK_TOKEN`, else of the context. Raises InvalidInput."""
-        token = self.environ.get(TOKEN_VARIABLE)
-        if token:
-            return token
-        # A store named by an option is not the context's, and must not get its token.
-        context = self.store_choice().context
-        if context is None or not context.token:
-            return None
-        from qwebhook.cli.inputs import read_value
-
-        return read_value(self, context.token, f"the token of context {context.name}")
-
     def close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        for store in (self._database, self._server):
+            if store is not None:
+                store.close()
+        self._database = self._server = None
 
 
 def session_of(context: Context) -> Session:

@@ -2,15 +2,16 @@
 
     current = "staging"                     # the context that is used when none is named
 
-    [contexts.staging]
-    store = "https://hooks.example.com"     # a path or URL
-    token = "env:STAGING_TOKEN"             # for a server; VALUE, @FILE or env:NAME
+    [contexts.staging]                      # see `contexts`
+    store = "https://hooks.example.com"
+    token = "env:STAGING_TOKEN"
 
     [network]
     allow = ["loopback", "10.1.0.0/16"]     # addresses beyond the public ones that deliveries may go to
 
-The user's file lies in the user's config directory, or where `QWEBHOOK_CONFIG` says; on Unix
-`/etc/qwebhook/config.toml` lies beneath it: what the user's file does not set is taken from there.
+The user's file lies in the user's config directory, or where `QWEBHOOK_CONFIG` says. Before it goes what `qwebhook
+context` has written into `contexts.toml` beside it; on Unix `/etc/qwebhook/config.toml` lies beneath both: what they do
+not set is taken from there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qwebhook.cli.contexts import Context, read_context, table_of
+from qwebhook.cli.contexts_file import CONFIG_NAME, contexts_path, read_toml
 from qwebhook.model.errors import InvalidInput, NotFound
 
 CONFIG_VARIABLE = "QWEBHOOK_CONFIG"
@@ -29,17 +32,7 @@ CONTEXT_VARIABLE = "QWEBHOOK_CONTEXT"
 TOKEN_VARIABLE = "QWEBHOOK_TOKEN"  # noqa: S105 the name of a variable
 NETWORK_VARIABLE = "QWEBHOOK_ALLOW_NETWORK"
 SYSTEM_CONFIG = Path("/etc/qwebhook/config.toml")
-FILE_NAME = "config.toml"
 DEFAULT_STORE = "qwebhook.db"
-
-
-class Context(NamedTuple):
-    """A named store. token: as it is written, VALUE, @FILE or env:NAME; "" if there is none."""
-
-    name: str
-    store: str
-    token: str
-    file: Path
 
 
 class StoreChoice(NamedTuple):
@@ -63,7 +56,16 @@ class Settings:
     def user_config(self) -> Path:
         """Where the user's file is, whether it exists or not."""
         named = self._environ.get(CONFIG_VARIABLE)
-        return Path(named).expanduser() if named else _user_folder("config", self._environ) / FILE_NAME
+        return Path(named).expanduser() if named else _user_folder("config", self._environ) / CONFIG_NAME
+
+    @property
+    def contexts_file(self) -> Path:
+        """Where the file is that `qwebhook context` writes, whether it exists or not."""
+        return contexts_path(self.user_config)
+
+    def forget(self) -> None:
+        """Read the files again when something from them is asked for next: one has been written."""
+        self._files = None
 
     def store_choice(self, store_option: str | None, context_option: str | None) -> StoreChoice:
         """Which store is meant. Raises NotFound for an unknown context, InvalidInput for a malformed file."""
@@ -81,27 +83,37 @@ class Settings:
 
     def context(self, option: str | None = None) -> Context | None:
         """The context named by the option, `QWEBHOOK_CONTEXT` or `current`; None if there is none."""
-        name = option or self._environ.get(CONTEXT_VARIABLE) or self._current()
+        name, _ = self.chosen_name(option)
         if not name:
             return None
-        found = self.contexts()
-        if name not in found:
-            known = f"known are {', '.join(sorted(found))}" if found else f"{self.user_config} defines none"
-            raise NotFound(f"there is no context {name!r}", known)
-        return found[name]
+        for file, content in self._loaded():
+            fields = table_of(content, "contexts", file).get(name)
+            if fields is not None:
+                return read_context(name, fields, file)
+        found = self.context_files()
+        known = f"known are {', '.join(sorted(found))}" if found else f"{self.user_config} defines none"
+        raise NotFound(f"there is no context {name!r}", known)
+
+    def chosen_name(self, option: str | None = None) -> tuple[str, str]:
+        """The name of the context that `context` gives, "" for none, and what named it."""
+        variable = self._environ.get(CONTEXT_VARIABLE)
+        if option or variable:
+            return option or variable or "", "--context" if option else CONTEXT_VARIABLE
+        return self.current()
 
     def contexts(self) -> dict[str, Context]:
-        """Every context by name; the user's hide the system's of the same name."""
-        found: dict[str, Context] = {}
-        for file, content in reversed(self._loaded()):
-            for name, fields in _table(content, "contexts", file).items():
-                if not isinstance(fields, dict) or not isinstance(fields.get("store"), str):
-                    raise InvalidInput(f"{file}: contexts.{name} has no store", 'write store = "PATH or URL"')
-                token = fields.get("token", "")
-                if not isinstance(token, str):
-                    raise InvalidInput(f"{file}: contexts.{name}.token is not a string")
-                found[name] = Context(name, fields["store"], token, file)
-        return found
+        """Every context by name; one hides those of its name in the files beneath. Raises InvalidInput."""
+        return {
+            name: read_context(name, table_of(content, "contexts", file)[name], file)
+            for file, content in reversed(self._loaded())
+            for name in table_of(content, "contexts", file)
+        }
+
+    def context_files(self) -> dict[str, Path]:
+        """The file of every context, by name."""
+        return {
+            name: file for file, content in reversed(self._loaded()) for name in table_of(content, "contexts", file)
+        }
 
     def allowed_networks(self, options: Sequence[str] = ()) -> list[str]:
         """The networks that deliveries may go to: of the options, else the variable, else the files.
@@ -114,7 +126,7 @@ class Settings:
         if variable is not None:
             return _words(variable)
         for file, content in self._loaded():
-            allow = _table(content, "network", file).get("allow")
+            allow = table_of(content, "network", file).get("allow")
             if allow is None:
                 continue
             if not isinstance(allow, list) or not all(isinstance(word, str) for word in allow):
@@ -122,48 +134,25 @@ class Settings:
             return list(allow)
         return []
 
-    def _current(self) -> str | None:
+    def current(self) -> tuple[str, str]:
+        """The name of the current context, "" for none, and what says so. Raises InvalidInput."""
         for file, content in self._loaded():
             current = content.get("current")
             if current is None:
                 continue
             if not isinstance(current, str):
                 raise InvalidInput(f"{file}: current is not a string")
-            return current
-        return None
+            return current, f"current in {file}"
+        return "", ""
 
     def _loaded(self) -> list[tuple[Path, dict[str, Any]]]:
-        """The files that exist, the user's first."""
+        """The files that exist, the one that goes before the others first."""
         if self._files is None:
-            paths = [self.user_config]
+            paths = [self.contexts_file, self.user_config]
             if self._system_config is not None:
                 paths.append(self._system_config)
-            self._files = [(path, content) for path in paths if (content := _read(path)) is not None]
+            self._files = [(path, content) for path in paths if (content := read_toml(path)) is not None]
         return self._files
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise InvalidInput(f"the configuration {path} cannot be read: {error.strerror}") from None
-    # Most runs have no file, and then this costs nothing.
-    import tomllib
-
-    try:
-        return tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The decoder's message ends with the line and column.
-        raise InvalidInput(f"the configuration {path} is not valid TOML: {error}") from None
-
-
-def _table(content: Mapping[str, Any], name: str, file: Path) -> dict[str, Any]:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
-        raise InvalidInput(f"{file}: {name} is not a table", f"write [{name}]")
-    return table
 
 
 def _words(text: str) -> list[str]:

@@ -62,6 +62,16 @@ def inbound_names(ctx: typer.Context) -> list[str]:
         return []
 
 
+def context_names(ctx: typer.Context) -> list[tuple[str, str]]:
+    """(name, store) of the contexts."""
+    from qwebhook.cli.session import session_of
+
+    try:
+        return [(name, one.store) for name, one in session_of(ctx).settings.contexts().items()]
+    except Exception:
+        return []
+
+
 def _read(ctx: typer.Context, read: Callable[[SqliteStore], list[Found]]) -> list[Found]:
     """What is read from the store that the line names; nothing from one that does not exist."""
     from qwebhook.cli.session import session_of

@@ -4,40 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
-
 from qwebhook.deliver.writer import Clock, Run
 from qwebhook.store.contract import Claim, Journal, ReplayOutcome, ReplayQuery, ReplayStep
+from qwebhook.store.replayed import Replayed
 
 # Events looked at in one turn of the writer: between two, what comes in is written.
 STEP = 500
-
-
-class Replayed(msgspec.Struct, rename="camel"):
-    """What a replay has done so far. matching: events that the webhook wants; of these, delivered: left out because
-    they have a success on record; pending: left out because they wait in the queue; enqueued: put into it.
-
-    ranges: the sequences of the new deliveries, [first, last] each; none after a dry run, where `enqueued` says how
-    many there would be.
-    """
-
-    webhook_id: str
-    matching: int = 0
-    delivered: int = 0
-    pending: int = 0
-    enqueued: int = 0
-    ranges: list[tuple[int, int]] = []
-
-    def _add(self, step: ReplayStep) -> None:
-        self.matching += step.matching
-        self.delivered += step.delivered
-        self.pending += step.pending
-        self.enqueued += step.enqueued
-        for claim in step.claims:
-            if self.ranges and self.ranges[-1][1] + 1 == claim.sequence:
-                self.ranges[-1] = self.ranges[-1][0], claim.sequence
-            else:
-                self.ranges.append((claim.sequence, claim.sequence))
 
 
 async def replay(
@@ -60,7 +32,7 @@ async def replay(
         step = await _step(run, query, after, clock(), dry_run)
         if offered is not None and step.claims:
             offered(step.claims)
-        replayed._add(step)
+        replayed.add(step)
         if told is not None:
             told(replayed)
         after = step.last

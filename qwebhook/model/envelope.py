@@ -25,6 +25,9 @@ JSON = "application/json"
 _TAKEN = f"send {JSON}, {STRUCTURED}, {BATCH}, or ce- headers with JSON data"
 # Legacy extensions of these names are left out: the CloudEvents members mean something else.
 _NOT_EXTENSIONS = ("data", "time")
+# What items of the audit log have beside their extensions.
+_OF_AUDIT_ITEMS = ("tenantId", "userId")
+_NOTHING = (b"null", b'""')
 _INTEGER = re.compile(rb"-?\d{1,10}")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -143,9 +146,12 @@ def _legacy_extensions(legacy: Mapping[str, msgspec.Raw]) -> Iterable[tuple[str,
         extensions["eventTypeVersion"] = legacy["eventTypeVersion"]
     if "extensions" in legacy:
         extensions |= msgspec.json.decode(legacy["extensions"], type=dict[str, msgspec.Raw] | None) or {}
+    for name in _OF_AUDIT_ITEMS:
+        if name in legacy and bytes(extensions.get(name, b"null")) in _NOTHING:
+            extensions[name] = legacy[name]
     for name, raw in extensions.items():
         lower, value = name.lower(), bytes(raw)
-        if not lower.isascii() or not lower.isalnum() or lower in _NOT_EXTENSIONS or value in (b"null", b'""'):
+        if not lower.isascii() or not lower.isalnum() or lower in _NOT_EXTENSIONS or value in _NOTHING:
             continue
         yield lower, raw if _is_attribute(value) else value.decode()
 

@@ -46,6 +46,8 @@ class _Envelope(msgspec.Struct, gc=False):
     eventId: str | None = None
     eventType: str | None = None
     eventTime: str | None = None
+    tenantId: _Scalar = None
+    userId: _Scalar = None
     extensions: _LegacyExtensions | _Scalar = None
     data: msgspec.Raw = _EMPTY
 
@@ -184,8 +186,9 @@ def _legacy_event(envelope: _Envelope, body: bytes) -> Event:
         source=envelope.source or "com.qlik",
         legacy=True,
         time=envelope.eventTime,
-        tenant_id=extensions.tenant_id,
-        user_id=extensions.user_id,
+        # Items of the audit log say beside their extensions whose they are.
+        tenant_id=extensions.tenant_id or _text(envelope.tenantId),
+        user_id=extensions.user_id or _text(envelope.userId),
         owner_id=extensions.owner_id,
         space_id=extensions.space_id,
         top_level_resource_id=extensions.top_level_resource_id,

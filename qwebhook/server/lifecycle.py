@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvicorn
@@ -46,18 +47,24 @@ from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import ServerLock
 
+if TYPE_CHECKING:
+    from qwebhook.server.sources import Source, Sources
+
 FLUSH_SECONDS = 5.0
 SWEEP_EVERY = 3600.0
 SWEEP_STEP = 200
 SWEEP_PAUSE = 0.05
 NOTE_EVERY = 60.0
+# A source stops at once unless its tenant is slow to answer, and nothing depends on that answer.
+SOURCES_SECONDS = 2.0
 
 
 class ServeOptions(msgspec.Struct, kw_only=True):
     """How to serve. port: 0 takes a free one. retention, drain: seconds. tls_*: both or neither.
 
     allowed_origins, allowed_rate: who may deliver here, and how much (`Consenting`). public_url: how clients reach the
-    server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number.
+    server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. sources: what
+    is read beside what is pushed.
     """
 
     store: Path
@@ -73,6 +80,7 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     behind_proxy: bool = False
     public_url: str = ""
     webhook_limit: int = 0
+    sources: list[Source] = []
     log_format: Format | None = None
 
     @property
@@ -151,6 +159,7 @@ async def serve(options: ServeOptions) -> int:
             webhook_limit=options.webhook_limit or None,
         )
         application = Application(acceptance, backend)
+        sources = _sources(options, writer, metrics, log)
         url = _url(options, listening)
         _warn_if_exposed(options, log)
         server = _Uvicorn(application, options)
@@ -166,11 +175,15 @@ async def serve(options: ServeOptions) -> int:
             _tune_interpreter()
             lock.describe(url)
             log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
+            if sources is not None:
+                sources.start()
             await stopping.begun.wait()
 
             worker.stop_starting()
             sweeping.cancel()
             noting.cancel()
+            if sources is not None:
+                await sources.stop(SOURCES_SECONDS)
             _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))
             await _write_uses(access, served, log)
             flushed = await writer.close(FLUSH_SECONDS)
@@ -282,6 +295,15 @@ async def _first(*waited: Awaitable[object]) -> None:
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks[:-1]:
         task.cancel()
+
+
+def _sources(options: ServeOptions, writer: Writer, metrics: Metrics, log: Log) -> Sources | None:
+    if not options.sources:
+        return None
+    # The client for them is a third of what a server imports.
+    from qwebhook.server.sources import Sources
+
+    return Sources(options.sources, writer, metrics, log, clock, options.public_url)
 
 
 def _check_tls(options: ServeOptions) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from qwebhook.model.delivery import Dead, Delivered, Gone, Outcome, RetryAt
@@ -46,6 +48,18 @@ class Metrics:
             "qwebhook_oldest_pending_seconds", "Age of the oldest pending delivery", registry=registry
         )
         self.in_flight = Gauge("qwebhook_attempts_in_flight", "Attempts under way", registry=registry)
+        self._source_events = Counter(
+            "qwebhook_source_events", "Events that a source brought first", ["source"], registry=registry
+        )
+        self._source_skips = Counter(
+            "qwebhook_source_skips", "Items of a source that were passed over", ["source", "kind"], registry=registry
+        )
+        self._source_failures = Counter(
+            "qwebhook_source_failures", "Readings of a source that failed", ["source"], registry=registry
+        )
+        self._source_lag = Gauge(
+            "qwebhook_source_lag_seconds", "Age of what a source has not been read for", ["source"], registry=registry
+        )
 
     def attempted(self, outcome: Outcome, duration: float, age: float) -> None:
         """Count an attempt. duration: of the attempt; age: since the event was accepted; both in seconds."""
@@ -53,6 +67,24 @@ class Metrics:
         self._attempt_seconds.observe(duration)
         if isinstance(outcome, Delivered):
             self._delivery_seconds.observe(age)
+
+    def source_lag(self, source: str, lag: Callable[[], float]) -> None:
+        """Show a source. lag: gives how many seconds ago all of it had been read."""
+        self._source_events.labels(source)
+        self._source_failures.labels(source)
+        self._source_lag.labels(source).set_function(lag)
+
+    def source_events(self, source: str, count: int) -> None:
+        """Count events that came by a source first."""
+        self._source_events.labels(source).inc(count)
+
+    def source_skipped(self, source: str, kind: str) -> None:
+        """Count an item of a source that was passed over."""
+        self._source_skips.labels(source, kind).inc()
+
+    def source_failed(self, source: str) -> None:
+        """Count a reading that failed."""
+        self._source_failures.labels(source).inc()
 
     def text(self) -> bytes:
         """The exposition."""

@@ -333,6 +333,30 @@ class ReplayOutcome(msgspec.Struct):
     failed: int
 
 
+class SourcePlace(msgspec.Struct, frozen=True):
+    """How far a source has been read, in milliseconds since the epoch, in the source's own time.
+
+    since: where it began, before which nothing is wanted. reached: where reading goes on.
+    """
+
+    since: int
+    reached: int
+
+
+class BackfillStep(msgspec.Struct):
+    """What one step of a backfill did. Of the events given, delivered: left out because they have a success on record;
+    pending: left out because they wait in the queue; unknown: left out because they never came.
+
+    claims: the deliveries that were put into the queue; in a dry run none is, and `enqueued` says how many would be.
+    """
+
+    delivered: int
+    pending: int
+    unknown: int
+    enqueued: int
+    claims: list[Claim]
+
+
 class Journal(Protocol):
     """The queue and the history, as the delivery engine sees them. Times are milliseconds since the epoch."""
 
@@ -377,6 +401,21 @@ class Journal(Protocol):
 
     def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
         """How the deliveries of a webhook's row with sequences from `first` to `last` have fared."""
+
+    def backfill(
+        self, webhook_id: str, events: Sequence[Event], now: int, *, accept: bool, dry_run: bool = False
+    ) -> BackfillStep:
+        """Put events that were read elsewhere into the queue of one webhook, which wants them, unless it has had them.
+
+        accept: whether those that never came count as accepted with it, and would be duplicates from then on; otherwise
+        they are left out. Raises NotFound.
+        """
+
+    def source_place(self, source: str) -> SourcePlace | None:
+        """How far a source has been read; None for one that never was. source: its name."""
+
+    def keep_source_place(self, source: str, place: SourcePlace, now: int) -> None:
+        """Remember how far a source has been read, durably."""
 
     def delivery_id(self, claim: Claim) -> str:
         """The id that the record of the delivery has."""

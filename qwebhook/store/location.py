@@ -48,18 +48,46 @@ def parse_location(text: str) -> Location:
             raise InvalidInput(f"{text!r} has no absolute path", "write sqlite:///ABSOLUTE/PATH")
         return FileLocation(Path(path))
     if scheme in ("http", "https"):
-        if not urlsplit(text).hostname:
-            raise InvalidInput(f"{text!r} has no host", "write https://HOST")
-        return RestLocation(text.rstrip("/"))
+        return _server(text)
     raise InvalidInput(f"stores of kind {scheme!r} are not supported", "give a path, sqlite:///PATH or https://HOST")
+
+
+def _server(text: str) -> RestLocation:
+    """Raises InvalidInput; what may be a password is not shown."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidInput("the server's URL cannot be read", "write https://HOST") from None
+    if not host:
+        raise InvalidInput("the server's URL has no host", "write https://HOST")
+    if parts.username is not None:
+        raise InvalidInput("the server's URL carries a user name", "give a token in QWEBHOOK_TOKEN instead")
+    if parts.query or parts.fragment:
+        raise InvalidInput(f"the URL of {host} has a query or a fragment", "write https://HOST")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise InvalidInput(f"http://{host} would show the credentials to everyone on the way", "use https://")
+    return RestLocation(text.rstrip("/"))
+
+
+def _is_loopback(host: str) -> bool:
+    # RFC 6761, section 6.3
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    # Most runs have no such URL.
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def file_of(location: Location) -> Path:
     """The file of a database store. Raises InvalidInput for a location that is no database."""
     if isinstance(location, RestLocation):
         raise InvalidInput(
-            f"{location} is a server, and this command works on a database store so far",
-            "give --store a path, or use `publish`, which sends to a server",
+            f"{location} is a server, and this command works on a database", "name its file with --store"
         )
     return location.path
 

@@ -72,6 +72,12 @@ def test_names_come_from_the_store_that_is_named_on_the_line(cli: Cli) -> None:
     assert completed(cli, f"qwebhook get --store {cli.home}/other.db ") == ["there"]
 
 
+def test_names_of_contexts(cli: Cli) -> None:
+    cli.ok("context", "add", "prod", cli.home / "a.db")
+    for words in ("qwebhook list --context ", "qwebhook context use ", "qwebhook context remove "):
+        assert completed(cli, words) == ["prod"]
+
+
 def test_a_name_that_a_shell_would_split_is_offered_as_its_id(cli: Cli) -> None:
     made = cli.create("two words", "--url", "https://e.example/")
     assert completed(cli, "qwebhook get ") == [made["id"]]

@@ -145,5 +145,6 @@ def test_what_the_server_decides_cannot_be_given(cli: Cli, options: list[str], n
     outcome = cli.run("test-fire", "a", "--via", "serve", *options)
     assert outcome.code == 2
     assert outcome.error == (
-        f"{named} cannot be given with --via serve, where the server sends as it does; leave out either"
+        f"{named} cannot be given with --via serve, where the server sends as it does; "
+        "leave it out, or fire with --via direct"
     )

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.cli.world import ROOT, Cli, asking, process_environ
+from tests.tenant import Tenant
 
 # Runs the program as the console script does, and tells which modules are loaded at its end.
 RUN = """
@@ -52,6 +53,15 @@ def test_what_needs_no_store_loads_none_of_it(cli: Cli, arguments: list[str]) ->
 def test_reading_in_a_pipe(cli: Cli, arguments: list[str]) -> None:
     cli.create("x")
     assert not loaded(cli, *arguments) & HEAVY
+
+
+def test_reading_from_a_server_loads_its_client_and_no_database(cli: Cli) -> None:
+    with Tenant() as tenant:
+        tenant.webhooks.add(name="x")
+        remote = {"QWEBHOOK_STORE": tenant.url, "QWEBHOOK_TOKEN": tenant.key}
+        modules = loaded(cli, "list", **remote)
+    # asyncio and rich are imported by httpx.
+    assert not modules & (HEAVY - {"httpx", "asyncio", "rich"} | {"sqlite3", "tomllib"})
 
 
 def test_a_command_loads_no_other(cli: Cli) -> None:

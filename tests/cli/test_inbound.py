@@ -61,7 +61,7 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("arguments", "code", "words"),
         [
-            (["x"], 2, "missing option '--secret'"),
+            (["x"], 2, "no secret is given"),
             (["x", "--secret", "short"], 2, "secret"),
             (["x", "--secret", "generate", "--secret", "generate"], 2, "--secret generate is given twice"),
             (["x", "--secret", "env:NOT_SET"], 2, "the variable NOT_SET is not set"),

@@ -279,4 +279,5 @@ class TestServer:
         for options in (["--server", "http://127.0.0.1:9"], ["--store", "http://127.0.0.1:9"]):
             outcome = cli.run("publish", *options, stdin=event)
             assert outcome.code == 6
-            assert "is `qwebhook serve` running?" in outcome.error
+            assert "http://127.0.0.1:9" in outcome.error
+            assert "cannot be reached" in outcome.error

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from qwebhook.deliver import replaying
-from qwebhook.deliver.replaying import Replayed, outcome, replay
+from qwebhook.deliver.replaying import outcome, replay
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import ReplayOutcome, ReplayQuery
+from qwebhook.store.replayed import Replayed
 from qwebhook.store.sqlite import SqliteStore
 from tests.builders import USER
 from tests.deliver.virtual_engine import Engine, with_engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from qwebhook.cli.exit_codes import ExitCode
 from qwebhook.model import catalogue
 from qwebhook.store import vault
 from tests.docs.listener import listening
-from tests.docs.walkthrough import README, ROOT, Reader, block, blocks, needs_a_shell
+from tests.docs.walkthrough import PATIENCE, README, ROOT, Background, Reader, agrees, block, blocks, needs_a_shell
+from tests.tenant import Tenant
 
+HOOK = "http://127.0.0.1:9000/hook"
 SECRET = "a-secret-of-more-than-32-characters"
 TEXT = README.read_text(encoding="utf-8")
 
@@ -54,6 +57,38 @@ def test_the_recipe_for_cron_is_silent_while_all_is_well(tmp_path: Path, status:
         reader.run(f"qwebhook create one --url {url} --event com.qlik.v1.app.created -q")
         assert reader.run(f"{command} || [ $? = 7 ]") == printed
         assert len(received) == 1
+
+
+@needs_a_shell
+def test_its_path_with_a_tenant(tmp_path: Path) -> None:
+    """From an API key to a webhook that is listed, a test event, and events that are forwarded here."""
+    ran: list[str] = []
+    with Tenant() as tenant, listening() as (url, received), Reader(tmp_path) as reader:
+        (tmp_path / "secret.txt").write_text(SECRET)
+        made = tenant.webhooks.add(name="reports", enabled=True, secret=SECRET)
+        tenant.webhooks.all[made["id"]].fields["url"] = url
+        reader.environ |= {"QWEBHOOK_ALLOW_NETWORK": "loopback", "KEY": tenant.key}
+        for one in blocks(README):
+            script = one.text.replace("https://acme.eu.qlikcloud.com", tenant.url).replace(HOOK, url)
+            script = script.replace("qwebhook serve", "qwebhook serve --port 0")
+            if one.tag == "tenant background":
+                running = Background(script, tmp_path, reader.environ)
+                reader.running.append(running)
+                running.wait_for("ready" if "listen" in script else "listening")
+            elif one.tag == "tenant" and one.language == "sh":
+                # Instead of someone who types the key.
+                ran.append(reader.run(f'printf %s "$KEY" | {script}' if "context add" in script else script))
+            elif one.tag == "tenant":
+                assert agrees(one.text, ran[-1].partition("\n")[2]), ran[-1]
+        assert "reports" in ran[1]
+        before = len(received)
+        tenant.audits.add("com.qlik.v1.app.created", data={"name": "Sales"})
+        deadline = time.monotonic() + PATIENCE
+        while len(received) < before + 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # By `listen`, and by the webhook of one's own.
+        assert len(received) == before + 2
+        assert all(b'"name":"Sales"' in one.body.replace(b" ", b"") for one in received[before:])
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 SERVE = ROOT / "docs" / "serve.md"
 API = ROOT / "docs" / "api.md"
+STORES = ROOT / "docs" / "stores.md"
 PATIENCE = 15.0
 # What a reader looks at again until it is there: such a block changes nothing. (`curl` without -X only reads.)
 LOOKING = ("qwebhook deliveries", "qwebhook delivery", "qwebhook get", "curl -sS -H")

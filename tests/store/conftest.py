@@ -1,7 +1,8 @@
 """The drivers that sit the exam.
 
 A test that asks for `driver` runs once for each store that people administer; one that asks for `database` runs once
-for each that the delivery engine can work on. A new driver is added to the lists below and has to pass all of them.
+for each that the delivery engine can work on: what needs a journal, or a quota of its own. A new driver is added to the
+lists below and has to pass all of them.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import pytest
 from qwebhook.store.contract import Administration, InboundStore, Journal, TokenStore
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.vault import KEY_VARIABLE
+from tests.store.served import BY_TOKEN, ServedDriver, end_server
 
 Written = Literal["events", "pending", "deliveries", "attempts"]
+# Those who act: a server knows them by the names of their tokens.
+ONE, ANOTHER = BY_TOKEN + "one", BY_TOKEN + "another"
 
 
 class Store(Administration, TokenStore, InboundStore, Protocol):
-    """What a database's `make` and `open` give."""
+    """What a database's `make` and `open` give; of what a server does not do, `driver` tests make no use."""
 
 
 class Driver(Protocol):
@@ -33,6 +37,12 @@ class Driver(Protocol):
 
     def open(self) -> Store:
         """The same store through a connection of its own, as another process has."""
+
+    def close(self) -> None: ...
+
+
+class Database(Driver, Protocol):
+    """A store that the delivery engine works on."""
 
     def journal(self) -> Journal:
         """The queue and history of the same store, through a connection of their own."""
@@ -83,13 +93,19 @@ class SqliteDriver:
             close()
 
 
-ADMINISTRATION_DRIVERS = [pytest.param(SqliteDriver, id="sqlite")]
+ADMINISTRATION_DRIVERS = [pytest.param(SqliteDriver, id="sqlite"), pytest.param(ServedDriver, id="served")]
 DATABASE_DRIVERS = [pytest.param(SqliteDriver, id="sqlite")]
 
 
 @pytest.fixture(autouse=True)
 def _no_key_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _server_ends() -> Iterator[None]:
+    yield
+    end_server()
 
 
 @pytest.fixture(params=ADMINISTRATION_DRIVERS)
@@ -106,7 +122,7 @@ def store(driver: Driver) -> Store:
 
 
 @pytest.fixture(params=DATABASE_DRIVERS)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     made = request.param(tmp_path)
     yield made
     made.close()

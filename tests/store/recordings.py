@@ -44,7 +44,7 @@ def gone(claim: Claim, **fields: Any) -> Recording:
 
 
 def _recording(claim: Claim, result: Reply | Failure, outcome: Outcome, fields: dict[str, Any]) -> Recording:
-    made = exchange(claim.body, **({"started_at": claim.due, "result": result} | fields))
+    made = exchange(**({"body": claim.body, "started_at": claim.due, "result": result} | fields))
     return Recording(claim, made, outcome, reason(made.result))
 
 

@@ -22,14 +22,11 @@ from tests.builders import (
     RELOAD_FINISHED,
     SECRET,
     STANDARD_SECRET,
-    USER,
     event,
     webhook_draft,
 )
-from tests.store.conftest import Driver, Store
+from tests.store.conftest import ANOTHER, ONE, Database, Driver, Store
 from tests.store.recordings import NOW, SECOND, delivered, gone, retry
-
-EDITOR = "user-two"
 
 
 def add(path: str, value: Any) -> PatchOperation:
@@ -74,14 +71,14 @@ def test_a_webhook_reads_back_as_it_was_written(store: Store) -> None:
         origin="automations",
         qwebhook=Settings(ordering="strict", concurrency=3, type_names="subscribed"),
     )
-    made = store.create_webhook(draft, USER)
+    made = store.create_webhook(draft, ONE)
     for name in draft.__struct_fields__:
         if name not in ("secret", "encrypted_headers"):
             assert getattr(made, name) == getattr(draft, name), name
     assert made.encrypted_headers == ["Authorization", "X-Token"]
     assert made.secret_key_added
     assert is_id(made.id)
-    assert made.created_by_user_id == made.updated_by_user_id == USER
+    assert made.created_by_user_id == made.updated_by_user_id == ONE
     assert made.created_at == made.updated_at
     assert made.disabled_reason is made.disabled_reason_code is None
     assert store.get_webhook(made.id) == made
@@ -91,7 +88,7 @@ def test_a_webhook_reads_back_as_it_was_written(store: Store) -> None:
 def test_what_is_not_given_has_the_defaults(store: Store) -> None:
     draft = webhook_draft()
     draft.enabled = False
-    made = store.create_webhook(draft, USER)
+    made = store.create_webhook(draft, ONE)
     assert (made.description, made.filter, made.headers, made.encrypted_headers) == ("", "", {}, [])
     assert (made.enabled, made.level, made.owner_id, made.secret_key_added) == (False, "tenant", None, False)
     assert made.qwebhook == Settings()
@@ -99,7 +96,7 @@ def test_what_is_not_given_has_the_defaults(store: Store) -> None:
 
 def test_what_is_read_never_holds_a_secret(store: Store) -> None:
     draft = webhook_draft(secret=SECRET, encrypted_headers={"X-Token": "hidden-value"})
-    made = store.create_webhook(draft, USER)
+    made = store.create_webhook(draft, ONE)
     for webhook in (made, store.get_webhook(made.id), *store.list_webhooks(WebhookQuery()).items):
         text = msgspec.json.encode(webhook)
         assert SECRET.encode() not in text
@@ -108,14 +105,14 @@ def test_what_is_read_never_holds_a_secret(store: Store) -> None:
 
 def test_the_endpoint_has_the_secrets(store: Store) -> None:
     headers = {"X-Token": "hidden-value"}
-    made = store.create_webhook(webhook_draft(secret=SECRET, encrypted_headers=headers), USER)
+    made = store.create_webhook(webhook_draft(secret=SECRET, encrypted_headers=headers), ONE)
     endpoint = store.endpoint(made.id)
     assert endpoint.webhook == made
     assert endpoint.encrypted_headers == headers
     signed = endpoint.signer.headers("id", 1, b"{}")
     assert set(signed) == {"webhook-signature", "Qlik-Signature"}
 
-    plain = store.create_webhook(webhook_draft(), USER)
+    plain = store.create_webhook(webhook_draft(), ONE)
     assert store.endpoint(plain.id).signer.headers("id", 1, b"{}") == {}
     with pytest.raises(NotFound):
         store.endpoint("0193600b-0e9f-7000-8000-00000000ffff")
@@ -139,7 +136,7 @@ def test_the_endpoint_has_the_secrets(store: Store) -> None:
 )
 def test_a_webhook_that_breaks_a_rule_is_refused_and_leaves_nothing(store: Store, fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        store.create_webhook(webhook_draft(**fields), USER)
+        store.create_webhook(webhook_draft(**fields), ONE)
     assert listed(store) == []
 
 
@@ -148,37 +145,37 @@ def test_a_webhook_that_does_not_exist_is_not_found(store: Store) -> None:
     calls: list[Callable[[], object]] = [
         lambda: store.get_webhook(missing),
         lambda: store.find_webhook(missing),
-        lambda: store.patch_webhook(missing, replacements({"name": "x"}), USER),
+        lambda: store.patch_webhook(missing, replacements({"name": "x"}), ONE),
         lambda: store.delete_webhook(missing),
         lambda: store.discard_pending(missing),
         lambda: store.list_deliveries(DeliveryQuery(webhook_id=missing)),
         lambda: store.get_delivery(missing, missing),
         lambda: store.list_attempts(missing, missing),
     ]
-    store.create_webhook(webhook_draft(), USER)
+    store.create_webhook(webhook_draft(), ONE)
     for call in calls:
         with pytest.raises(NotFound):
             call()
 
 
 def test_a_webhook_is_found_by_id_by_name_and_by_prefix(store: Store) -> None:
-    one = store.create_webhook(webhook_draft(name="one"), USER)
-    store.create_webhook(webhook_draft(name="two"), USER)
+    one = store.create_webhook(webhook_draft(name="one"), ONE)
+    store.create_webhook(webhook_draft(name="two"), ONE)
     assert store.find_webhook(one.id) == one
     assert store.find_webhook("one") == one
     assert store.find_webhook(one.id[:-1]) == one
 
 
 def test_an_id_comes_before_a_name_and_a_name_before_a_prefix(store: Store) -> None:
-    one = store.create_webhook(webhook_draft(name="one"), USER)
-    store.create_webhook(webhook_draft(name=one.id), USER)
+    one = store.create_webhook(webhook_draft(name="one"), ONE)
+    store.create_webhook(webhook_draft(name=one.id), ONE)
     assert store.find_webhook(one.id) == one
-    named = store.create_webhook(webhook_draft(name=one.id[:30]), USER)
+    named = store.create_webhook(webhook_draft(name=one.id[:30]), ONE)
     assert store.find_webhook(one.id[:30]) == named
 
 
 def test_a_reference_that_fits_several_is_ambiguous_and_names_them(store: Store) -> None:
-    first, second = (store.create_webhook(webhook_draft(name="twin"), USER) for _ in range(2))
+    first, second = (store.create_webhook(webhook_draft(name="twin"), ONE) for _ in range(2))
     with pytest.raises(Ambiguous) as by_name:
         store.find_webhook("twin")
     assert first.id in by_name.value.message
@@ -189,7 +186,7 @@ def test_a_reference_that_fits_several_is_ambiguous_and_names_them(store: Store)
 
 @pytest.mark.parametrize("reference", ["", "%", "_", "on", "ONE", "one ", "\udcff"])
 def test_only_the_exact_name_is_found(store: Store, reference: str) -> None:
-    store.create_webhook(webhook_draft(name="one"), USER)
+    store.create_webhook(webhook_draft(name="one"), ONE)
     with pytest.raises((NotFound, InvalidInput)):
         store.find_webhook(reference)
 
@@ -206,8 +203,8 @@ def five(store: Store) -> list[Webhook]:
         webhook_draft(name="delta_x", level="user", owner_id="owner-two", origin="management-console"),
         webhook_draft(name="Äpfel", url="https://e.example.com/a%20b", enabled=False, event_types=[APP_DELETED]),
     ]
-    made = [store.create_webhook(draft, EDITOR if draft.name == "beta" else USER) for draft in drafts]
-    made[0] = store.patch_webhook(made[0].id, replacements({"description": "changed"}), EDITOR)
+    made = [store.create_webhook(draft, ANOTHER if draft.name == "beta" else ONE) for draft in drafts]
+    made[0] = store.patch_webhook(made[0].id, replacements({"description": "changed"}), ANOTHER)
     return made
 
 
@@ -236,8 +233,8 @@ def five(store: Store) -> list[Webhook]:
         ({"origins": ["automations"]}, {"beta"}),
         ({"origins": ["automations", "management-console"]}, {"beta", "delta_x"}),
         ({"owner_id": OWNER}, {"gamma 100%"}),
-        ({"created_by_user_id": EDITOR}, {"beta"}),
-        ({"updated_by_user_id": EDITOR}, {"Alpha", "beta"}),
+        ({"created_by_user_id": ANOTHER}, {"beta"}),
+        ({"updated_by_user_id": ANOTHER}, {"Alpha", "beta"}),
         ({"level": "user", "event_types": [APP_DELETED], "owner_id": OWNER, "enabled": True}, {"gamma 100%"}),
         ({"enabled": False, "name": "alpha"}, set()),
     ],
@@ -249,8 +246,8 @@ def test_a_list_shows_what_satisfies_every_restriction(store: Store, query: dict
 
 
 def test_a_list_knows_the_subscriptions_as_they_are_now(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(event_types=[APP_CREATED]), USER)
-    store.patch_webhook(made.id, replacements({"eventTypes": [APP_DELETED]}), USER)
+    made = store.create_webhook(webhook_draft(event_types=[APP_CREATED]), ONE)
+    store.patch_webhook(made.id, replacements({"eventTypes": [APP_DELETED]}), ONE)
     assert listed(store, event_types=[APP_CREATED]) == []
     assert listed(store, event_types=[APP_DELETED]) == ["reports"]
 
@@ -258,7 +255,7 @@ def test_a_list_knows_the_subscriptions_as_they_are_now(store: Store) -> None:
 def changed_later(store: Store, webhook: Webhook) -> Webhook:
     """The webhook after a change that has a later time than its creation; no clock is needed for that, only will."""
     while True:
-        after = store.patch_webhook(webhook.id, replacements({"description": "again"}), USER)
+        after = store.patch_webhook(webhook.id, replacements({"description": "again"}), ONE)
         if after.updated_at > webhook.updated_at:
             return after
 
@@ -268,7 +265,7 @@ def changed_later(store: Store, webhook: Webhook) -> Webhook:
 def test_a_list_is_in_the_order_asked_for(store: Store, sort: WebhookSort, limit: int) -> None:
     drafts = [("b", "3"), ("A", "1"), ("c", "2"), ("B", "5"), ("a", "4")]
     made = [
-        store.create_webhook(webhook_draft(name=name, url=f"https://x.example.com/{path}"), USER)
+        store.create_webhook(webhook_draft(name=name, url=f"https://x.example.com/{path}"), ONE)
         for name, path in drafts
     ]
     changed_later(store, changed_later(store, made[1]))
@@ -289,7 +286,7 @@ def test_a_list_is_in_the_order_asked_for(store: Store, sort: WebhookSort, limit
 
 def test_without_a_sort_the_newest_come_first(store: Store) -> None:
     for name in "abc":
-        store.create_webhook(webhook_draft(name=name), USER)
+        store.create_webhook(webhook_draft(name=name), ONE)
     assert listed(store) == ["c", "b", "a"]
     assert [len(page) for page in pages(store, WebhookQuery(limit=2))] == [2, 1]
     assert WebhookQuery().limit == 20
@@ -299,7 +296,7 @@ def test_without_a_sort_the_newest_come_first(store: Store) -> None:
 def test_pages_lead_forwards_and_back(store: Store, count: int) -> None:
     names = [f"w{number}" for number in range(count)]
     for name in names:
-        store.create_webhook(webhook_draft(name=name), USER)
+        store.create_webhook(webhook_draft(name=name), ONE)
     query = WebhookQuery(sort="name", limit=3)
     page = store.list_webhooks(query)
     assert page.previous is None
@@ -321,7 +318,7 @@ def test_pages_lead_forwards_and_back(store: Store, count: int) -> None:
 def test_paging_shows_none_twice_and_misses_none_that_stays_while_rows_come_and_go(
     store: Store, sort: WebhookSort
 ) -> None:
-    made = [store.create_webhook(webhook_draft(name=f"m{number % 4}-{number}"), USER) for number in range(12)]
+    made = [store.create_webhook(webhook_draft(name=f"m{number % 4}-{number}"), ONE) for number in range(12)]
     seen: list[str] = []
     deleted: set[str] = set()
     for number, page in enumerate(pages(store, WebhookQuery(sort=sort, limit=2))):
@@ -335,17 +332,17 @@ def test_paging_shows_none_twice_and_misses_none_that_stays_while_rows_come_and_
                 deleted.add(victim)
         if number < 3:
             for name in ("a", "m1-x", "z"):
-                store.create_webhook(webhook_draft(name=f"{name}{number}"), USER)
+                store.create_webhook(webhook_draft(name=f"{name}{number}"), ONE)
     assert len(seen) == len(set(seen))
     assert {webhook.id for webhook in made} - deleted <= set(seen)
 
 
 def test_paging_back_while_rows_come_and_go(store: Store) -> None:
-    made = [store.create_webhook(webhook_draft(name=f"m{number}"), USER) for number in range(6)]
+    made = [store.create_webhook(webhook_draft(name=f"m{number}"), ONE) for number in range(6)]
     query = WebhookQuery(sort="name", limit=2)
     *_, last = pages_with_cursors(store, query)
     store.delete_webhook(made[4].id)  # the first of the last page, where its cursor points
-    store.create_webhook(webhook_draft(name="m3x"), USER)
+    store.create_webhook(webhook_draft(name="m3x"), ONE)
     before = store.list_webhooks(msgspec.structs.replace(query, cursor=last))
     assert [webhook.name for webhook in before.items] == ["m3", "m3x"]
 
@@ -361,7 +358,7 @@ def pages_with_cursors(store: Store, query: WebhookQuery) -> Iterator[str | None
 
 def test_a_cursor_goes_with_its_query_whatever_the_limit(store: Store) -> None:
     for number in range(5):
-        store.create_webhook(webhook_draft(name=f"w{number}"), USER)
+        store.create_webhook(webhook_draft(name=f"w{number}"), ONE)
     query = WebhookQuery(sort="name", limit=1)
     cursor = store.list_webhooks(query).next
     assert listed(store, sort="name", limit=3, cursor=cursor) == ["w1", "w2", "w3"]
@@ -382,7 +379,7 @@ def test_a_cursor_goes_with_its_query_whatever_the_limit(store: Store) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "!!!", "é", "bnVsbA", base64.urlsafe_b64encode(b'["a","next"]').decode()])
 def test_a_cursor_that_is_none_is_refused(store: Store, cursor: str) -> None:
-    store.create_webhook(webhook_draft(), USER)
+    store.create_webhook(webhook_draft(), ONE)
     with pytest.raises(InvalidInput):
         store.list_webhooks(WebhookQuery(cursor=cursor))
 
@@ -414,75 +411,75 @@ def test_a_limit_lies_between_1_and_100(store: Store, limit: int) -> None:
     ],
 )
 def test_a_patch_changes_what_it_names_and_nothing_else(store: Store, name: str, attribute: str, value: Any) -> None:
-    before = store.create_webhook(webhook_draft(secret=SECRET, headers={"X-A": "1"}, filter='id eq "a"'), USER)
-    after = store.patch_webhook(before.id, replacements({name: value}), EDITOR)
+    before = store.create_webhook(webhook_draft(secret=SECRET, headers={"X-A": "1"}, filter='id eq "a"'), ONE)
+    after = store.patch_webhook(before.id, replacements({name: value}), ANOTHER)
     assert after == store.get_webhook(before.id)
     expected = Settings(ordering="strict") if name == "qwebhook" else value
-    changes = {attribute: expected, "updated_at": after.updated_at, "updated_by_user_id": EDITOR}
+    changes = {attribute: expected, "updated_at": after.updated_at, "updated_by_user_id": ANOTHER}
     assert after == msgspec.structs.replace(before, **changes)
     assert getattr(before, attribute) != expected
     assert store.endpoint(before.id).signer.headers("i", 1, b"")
 
 
 def test_level_and_owner_change_together(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(), USER)
+    made = store.create_webhook(webhook_draft(), ONE)
     with pytest.raises(InvalidWebhook):
-        store.patch_webhook(made.id, replacements({"level": "user"}), USER)
-    after = store.patch_webhook(made.id, replacements({"level": "user", "ownerId": OWNER}), USER)
+        store.patch_webhook(made.id, replacements({"level": "user"}), ONE)
+    after = store.patch_webhook(made.id, replacements({"level": "user", "ownerId": OWNER}), ONE)
     assert (after.level, after.owner_id) == ("user", OWNER)
 
 
 def test_the_members_of_headers_change_one_by_one(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(headers={"X-A": "1", "X-B": "2"}), USER)
+    made = store.create_webhook(webhook_draft(headers={"X-A": "1", "X-B": "2"}), ONE)
     operations = [PatchOperation("replace", "/headers/x-a", "3"), remove("/headers/X-B"), add("/headers/X~1C", "4")]
     with pytest.raises(InvalidWebhook):  # X/C is no header name
-        store.patch_webhook(made.id, operations, USER)
-    after = store.patch_webhook(made.id, [*operations[:2], add("/headers/X-C", "4")], USER)
+        store.patch_webhook(made.id, operations, ONE)
+    after = store.patch_webhook(made.id, [*operations[:2], add("/headers/X-C", "4")], ONE)
     assert after.headers == {"x-a": "3", "X-C": "4"}
     with pytest.raises(InvalidPatch):
-        store.patch_webhook(made.id, [remove("/headers/X-Missing")], USER)
+        store.patch_webhook(made.id, [remove("/headers/X-Missing")], ONE)
 
 
 def test_the_members_of_encrypted_headers_change_one_by_one(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(encrypted_headers={"X-A": "one", "X-B": "two", "X-C": "three"}), USER)
+    made = store.create_webhook(webhook_draft(encrypted_headers={"X-A": "one", "X-B": "two", "X-C": "three"}), ONE)
     operations = [
         PatchOperation("replace", "/encryptedHeaders/X-A", "four"),
         remove("/encryptedHeaders/x-b"),
         add("/encryptedHeaders/X-D", "five"),
     ]
-    after = store.patch_webhook(made.id, operations, USER)
+    after = store.patch_webhook(made.id, operations, ONE)
     assert after.encrypted_headers == ["X-A", "X-C", "X-D"]
     assert store.endpoint(made.id).encrypted_headers == {"X-A": "four", "X-C": "three", "X-D": "five"}
-    store.patch_webhook(made.id, [remove("/encryptedHeaders")], USER)
+    store.patch_webhook(made.id, [remove("/encryptedHeaders")], ONE)
     assert store.get_webhook(made.id).encrypted_headers == []
     assert store.endpoint(made.id).encrypted_headers == {}
 
 
 def test_a_new_url_needs_the_encrypted_headers_again(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(encrypted_headers={"X-A": "one"}), USER)
+    made = store.create_webhook(webhook_draft(encrypted_headers={"X-A": "one"}), ONE)
     moved = replacements({"url": "https://elsewhere.example.com/"})
     with pytest.raises(InvalidWebhook):
-        store.patch_webhook(made.id, moved, USER)
+        store.patch_webhook(made.id, moved, ONE)
     assert store.get_webhook(made.id) == made
     with pytest.raises(InvalidWebhook):  # X-A would go to the new address as it is
-        store.patch_webhook(made.id, [*moved, add("/encryptedHeaders/X-B", "two")], USER)
+        store.patch_webhook(made.id, [*moved, add("/encryptedHeaders/X-B", "two")], ONE)
     assert store.endpoint(made.id).encrypted_headers == {"X-A": "one"}
-    given = store.patch_webhook(made.id, [*moved, add("/encryptedHeaders", {"X-A": "two"})], USER)
+    given = store.patch_webhook(made.id, [*moved, add("/encryptedHeaders", {"X-A": "two"})], ONE)
     assert given.url == "https://elsewhere.example.com/"
     assert store.endpoint(made.id).encrypted_headers == {"X-A": "two"}
     back = [*replacements({"url": made.url}), remove("/encryptedHeaders")]
-    assert store.patch_webhook(made.id, back, USER).encrypted_headers == []
+    assert store.patch_webhook(made.id, back, ONE).encrypted_headers == []
 
 
 def test_the_secret_is_replaced_and_removed(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(), USER)
+    made = store.create_webhook(webhook_draft(), ONE)
     signed: list[object] = []
     for operation, there in (
         (add("/secret", SECRET), True),
         (PatchOperation("replace", "/secret", STANDARD_SECRET), True),
         (remove("/secret"), False),
     ):
-        assert store.patch_webhook(made.id, [operation], USER).secret_key_added is there
+        assert store.patch_webhook(made.id, [operation], ONE).secret_key_added is there
         assert store.get_webhook(made.id).secret_key_added is there
         signed.append(store.endpoint(made.id).signer.headers("i", 1, b""))
     assert signed[0] != signed[1]
@@ -504,47 +501,47 @@ def test_the_secret_is_replaced_and_removed(store: Store) -> None:
 def test_a_patch_that_fails_changes_nothing(
     store: Store, operations: Sequence[PatchOperation], error: type[Exception]
 ) -> None:
-    made = store.create_webhook(webhook_draft(secret=SECRET, enable_cloud_event_delivery=True), USER)
+    made = store.create_webhook(webhook_draft(secret=SECRET, enable_cloud_event_delivery=True), ONE)
     with pytest.raises(error):
-        store.patch_webhook(made.id, operations, EDITOR)
+        store.patch_webhook(made.id, operations, ANOTHER)
     assert store.get_webhook(made.id) == made
     assert listed(store, event_types=[APP_DELETED]) == []
 
 
 def test_two_who_patch_different_fields_both_prevail(driver: Driver) -> None:
     one, other = driver.make(), driver.open()
-    made = one.create_webhook(webhook_draft(encrypted_headers={"X-A": "one"}), USER)
-    one.patch_webhook(made.id, replacements({"name": "renamed"}), USER)
-    other.patch_webhook(made.id, replacements({"description": "described"}), USER)
-    one.patch_webhook(made.id, [add("/encryptedHeaders/X-B", "two")], USER)
+    made = one.create_webhook(webhook_draft(encrypted_headers={"X-A": "one"}), ONE)
+    one.patch_webhook(made.id, replacements({"name": "renamed"}), ONE)
+    other.patch_webhook(made.id, replacements({"description": "described"}), ONE)
+    one.patch_webhook(made.id, [add("/encryptedHeaders/X-B", "two")], ONE)
     after = other.get_webhook(made.id)
     assert (after.name, after.description, after.encrypted_headers) == ("renamed", "described", ["X-A", "X-B"])
 
 
 def test_a_change_moves_updated_at_and_not_created_at(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(), USER)
+    made = store.create_webhook(webhook_draft(), ONE)
     after = changed_later(store, made)
     assert after.created_at == made.created_at
     assert from_rfc3339(after.updated_at) > from_rfc3339(made.updated_at)
 
 
 def test_disabling_and_enabling_twice_is_fine(store: Store) -> None:
-    made = store.create_webhook(webhook_draft(), USER)
+    made = store.create_webhook(webhook_draft(), ONE)
     for wanted in (False, False, True, True):
-        assert store.patch_webhook(made.id, replacements({"enabled": wanted}), USER).enabled is wanted
+        assert store.patch_webhook(made.id, replacements({"enabled": wanted}), ONE).enabled is wanted
 
 
-def test_enabling_clears_the_reason_of_the_disabling(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_enabling_clears_the_reason_of_the_disabling(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     (claim,) = journal.write([event()], [], NOW).accepted[0].claims
     journal.write([], [gone(claim)], NOW)
     disabled = store.get_webhook(made.id)
     assert (disabled.enabled, disabled.disabled_reason_code) == (False, "gone")
     assert disabled.disabled_reason
-    described = store.patch_webhook(made.id, replacements({"description": "still off"}), USER)
+    described = store.patch_webhook(made.id, replacements({"description": "still off"}), ONE)
     assert described.disabled_reason == disabled.disabled_reason
-    enabled = store.patch_webhook(made.id, replacements({"enabled": True}), USER)
+    enabled = store.patch_webhook(made.id, replacements({"enabled": True}), ONE)
     assert enabled.enabled
     assert enabled.disabled_reason is enabled.disabled_reason_code is None
 
@@ -553,7 +550,7 @@ def test_enabling_clears_the_reason_of_the_disabling(driver: Driver) -> None:
 
 
 def test_a_deleted_webhook_is_gone_from_everything(store: Store) -> None:
-    made, kept = (store.create_webhook(webhook_draft(name=name), USER) for name in ("going", "staying"))
+    made, kept = (store.create_webhook(webhook_draft(name=name), ONE) for name in ("going", "staying"))
     store.delete_webhook(made.id)
     assert listed(store) == listed(store, event_types=[APP_CREATED]) == ["staying"]
     for reference in (made.id, "going"):
@@ -564,9 +561,9 @@ def test_a_deleted_webhook_is_gone_from_everything(store: Store) -> None:
     assert store.get_webhook(kept.id) == kept
 
 
-def test_deleting_cancels_what_is_pending_for_it_alone(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made, kept = (store.create_webhook(webhook_draft(name=name), USER) for name in ("going", "staying"))
+def test_deleting_cancels_what_is_pending_for_it_alone(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made, kept = (store.create_webhook(webhook_draft(name=name), ONE) for name in ("going", "staying"))
     first, second = journal.write([event(id="a")], [], NOW).accepted[0].claims
     journal.write([event(id="b")], [retry(first, NOW + SECOND)], NOW)
     assert journal.pending()[0] == 4
@@ -578,10 +575,10 @@ def test_deleting_cancels_what_is_pending_for_it_alone(driver: Driver) -> None:
     assert kept.enabled
 
 
-def test_the_history_of_a_deleted_webhook_is_listed_with_the_rest(database: Driver) -> None:
+def test_the_history_of_a_deleted_webhook_is_listed_with_the_rest(database: Database) -> None:
     """Beneath its webhook it is found no longer, as in the REST API."""
     store, journal = database.make(), database.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+    made = store.create_webhook(webhook_draft(), ONE)
     first, flying = (journal.write([event(id=one)], [], NOW).accepted[0].claims[0] for one in "ab")
     journal.write([], [delivered(first)], NOW)
     before = store.get_delivery(made.id, journal.delivery_id(first))
@@ -602,21 +599,21 @@ def test_the_history_of_a_deleted_webhook_is_listed_with_the_rest(database: Driv
             call()
 
 
-def test_a_new_webhook_does_not_inherit_the_history_of_a_deleted_one(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_a_new_webhook_does_not_inherit_the_history_of_a_deleted_one(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     (claim,) = journal.write([event(id="a")], [], NOW).accepted[0].claims
     journal.write([event(id="b")], [retry(claim, NOW)], NOW)
     store.delete_webhook(made.id)
-    successor = store.create_webhook(webhook_draft(), USER)
+    successor = store.create_webhook(webhook_draft(), ONE)
     assert store.list_deliveries(DeliveryQuery(webhook_id=successor.id)).items == []
     assert journal.claim(store.endpoint(successor.id).row, NOW, 10, set()) == []
 
 
-def test_discarding_cancels_what_is_pending_and_keeps_the_records(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
-    other = store.create_webhook(webhook_draft(name="other"), USER)
+def test_discarding_cancels_what_is_pending_and_keeps_the_records(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
+    other = store.create_webhook(webhook_draft(name="other"), ONE)
     claim, _ = journal.write([event(id="a")], [], NOW).accepted[0].claims
     journal.write([event(id="b"), event(id="c")], [retry(claim, NOW + SECOND)], NOW)
     assert store.discard_pending(made.id) == 3
@@ -633,10 +630,10 @@ def test_discarding_cancels_what_is_pending_and_keeps_the_records(driver: Driver
 # Visibility
 
 
-def test_the_very_next_event_sees_a_webhook_made_through_another_connection(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
+def test_the_very_next_event_sees_a_webhook_made_through_another_connection(database: Database) -> None:
+    store, journal = database.make(), database.journal()
     assert journal.write([event(id="a")], [], NOW).accepted[0].claims == []
-    made = driver.open().create_webhook(webhook_draft(), USER)
+    made = database.open().create_webhook(webhook_draft(), ONE)
     written = journal.write([event(id="b")], [], NOW)
     (claim,) = written.accepted[0].claims
     assert claim.webhook == store.endpoint(made.id).row
@@ -644,9 +641,9 @@ def test_the_very_next_event_sees_a_webhook_made_through_another_connection(driv
     assert written.endpoints.by_row[claim.webhook].webhook == made
 
 
-def test_the_very_next_event_sees_every_change(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_the_very_next_event_sees_every_change(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     numbers = iter(range(100))
 
     def matched() -> int:
@@ -663,27 +660,27 @@ def test_the_very_next_event_sees_every_change(driver: Driver) -> None:
         ({"level": "user", "ownerId": "stranger"}, 0),
         ({"ownerId": OWNER}, 1),
     ]:
-        store.patch_webhook(made.id, replacements(fields), USER)
+        store.patch_webhook(made.id, replacements(fields), ONE)
         assert matched() == expected, fields
     store.delete_webhook(made.id)
     assert matched() == 0
 
 
-def test_the_index_carries_new_secrets_and_headers(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_the_index_carries_new_secrets_and_headers(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     row = store.endpoint(made.id).row
     journal.refresh()
-    store.patch_webhook(made.id, [add("/secret", SECRET), add("/encryptedHeaders", {"X-A": "one"})], USER)
+    store.patch_webhook(made.id, [add("/secret", SECRET), add("/encryptedHeaders", {"X-A": "one"})], ONE)
     index = journal.write([event()], [], NOW).endpoints
     assert index is not None
     assert index.by_row[row].encrypted_headers == {"X-A": "one"}
     assert index.by_row[row].signer.headers("i", 1, b"{}") == store.endpoint(made.id).signer.headers("i", 1, b"{}")
 
 
-def test_refresh_tells_of_changes_once(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_refresh_tells_of_changes_once(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     index = journal.refresh()
     assert index is not None
     assert [endpoint.webhook for endpoint in index.by_row.values()] == [made]

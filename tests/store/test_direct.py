@@ -13,14 +13,14 @@ from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import Claim, DeliveryQuery, DirectAttempt, Journal
 from tests.builders import APP_CREATED, APP_DELETED, SECRET, URL, USER, cloud_event_body, event, webhook_draft
-from tests.store.conftest import Driver, Store
+from tests.store.conftest import Database, Store
 from tests.store.recordings import DAY, HOUR, NOW, SECOND, dead, delivered, exchange, retry, unanswered
 
 MISSING = "0193600b-0e9f-7000-8000-00000000ffff"
 
 
 @pytest.fixture
-def store(database: Driver) -> Store:
+def store(database: Database) -> Store:
     return database.make()
 
 
@@ -30,7 +30,7 @@ def webhook(store: Store) -> Webhook:
 
 
 @pytest.fixture
-def journal(webhook: Webhook, database: Driver) -> Journal:
+def journal(webhook: Webhook, database: Database) -> Journal:
     return database.journal()
 
 
@@ -126,7 +126,7 @@ def test_deliveries_of_every_kind_are_listed_in_the_order_of_their_records(
 
 
 def test_numbers_are_shared_with_the_queue_and_other_processes(
-    store: Store, journal: Journal, webhook: Webhook, claim: Claim, database: Driver
+    store: Store, journal: Journal, webhook: Webhook, claim: Claim, database: Database
 ) -> None:
     other = database.journal()
     made = {resent(one, claim, exchange(claim.body)) for one in (journal, other, other, journal)}
@@ -146,7 +146,7 @@ def test_a_resend_to_a_webhook_that_was_deleted_meanwhile_is_recorded(
 
 @pytest.mark.parametrize("what", ["deliveries", "attempts"])
 def test_a_record_that_failed_leaves_nothing(
-    store: Store, journal: Journal, webhook: Webhook, claim: Claim, database: Driver, what: Any
+    store: Store, journal: Journal, webhook: Webhook, claim: Claim, database: Database, what: Any
 ) -> None:
     with database.refusing(what), pytest.raises(Unavailable):
         resent(journal, claim, exchange(claim.body))
@@ -180,7 +180,7 @@ def test_failures_outside_the_queue_never_disable(store: Store, journal: Journal
 @pytest.mark.parametrize("test", [True, False])
 @pytest.mark.parametrize("restart", [True, False])
 def test_a_success_outside_the_queue_ends_the_failing(
-    store: Store, journal: Journal, webhook: Webhook, database: Driver, test: bool, restart: bool
+    store: Store, journal: Journal, webhook: Webhook, database: Database, test: bool, restart: bool
 ) -> None:
     claim = failing(journal, "a")
     other = database.journal() if restart else journal

@@ -7,15 +7,15 @@ import pytest
 from qwebhook.model.errors import Conflict, InvalidInput, NotFound
 from qwebhook.model.identifiers import is_id
 from tests.builders import SECRET, STANDARD_SECRET, USER
-from tests.store.conftest import Driver, Store
+from tests.store.conftest import Database, Store
 
 
 @pytest.fixture
-def store(database: Driver) -> Store:
+def store(database: Database) -> Store:
     return database.make()
 
 
-def test_an_inbound_is_listed_without_its_secrets(store: Store, database: Driver) -> None:
+def test_an_inbound_is_listed_without_its_secrets(store: Store, database: Database) -> None:
     two = store.create_inbound("tenant", [SECRET, STANDARD_SECRET], USER)
     one = store.create_inbound("Shop", ["s" * 32], "user-two")
     assert is_id(two.id)
@@ -48,7 +48,7 @@ def test_an_id_comes_before_a_name(store: Store) -> None:
     assert store.remove_inbound(one.id) == named
 
 
-def test_a_name_is_taken_once(store: Store, database: Driver) -> None:
+def test_a_name_is_taken_once(store: Store, database: Database) -> None:
     store.create_inbound("tenant", [SECRET], USER)
     with pytest.raises(Conflict):
         database.open().create_inbound("tenant", [STANDARD_SECRET], USER)
@@ -72,7 +72,7 @@ def test_a_secret_can_be_used(store: Store, secrets: list[str]) -> None:
     assert store.list_inbounds() == []
 
 
-def test_the_version_rises_with_every_change(store: Store, database: Driver) -> None:
+def test_the_version_rises_with_every_change(store: Store, database: Database) -> None:
     other = database.open()
     seen = [other.version()]
     store.create_inbound("tenant", [SECRET], USER)

@@ -27,7 +27,7 @@ from tests.builders import (
     read_event,
     webhook_draft,
 )
-from tests.store.conftest import Driver, Store
+from tests.store.conftest import Database, Store
 from tests.store.recordings import (
     DAY,
     HOUR,
@@ -45,12 +45,12 @@ KEYS_KEPT = 100 * DAY
 
 
 @pytest.fixture
-def store(database: Driver) -> Store:
+def store(database: Database) -> Store:
     return database.make()
 
 
 @pytest.fixture
-def journal(store: Store, database: Driver) -> Journal:
+def journal(store: Store, database: Database) -> Journal:
     return database.journal()
 
 
@@ -101,7 +101,7 @@ def test_an_event_that_nobody_wants_is_accepted_and_known(journal: Journal) -> N
     assert journal.pending() == (0, None)
 
 
-def test_a_duplicate_makes_no_delivery_and_has_the_first_id(store: Store, journal: Journal, database: Driver) -> None:
+def test_a_duplicate_makes_no_delivery_and_has_the_first_id(store: Store, journal: Journal, database: Database) -> None:
     make(store)
     written = journal.write([event(id="a"), event(id="b"), event(id="a", data={"other": 1})], [], NOW)
     first, second, again = written.accepted
@@ -174,7 +174,7 @@ def test_type_level_and_filter_decide(
 # Claiming
 
 
-def test_claims_come_in_order_of_arrival(store: Store, journal: Journal, database: Driver) -> None:
+def test_claims_come_in_order_of_arrival(store: Store, journal: Journal, database: Database) -> None:
     row = row_of(store, make(store))
     made = accept(journal, "a", "b") + accept(journal, "c", now=NOW + 1)
     for one in (journal, database.journal()):
@@ -218,7 +218,7 @@ def test_next_due_is_the_earliest_that_is_not_held(store: Store, journal: Journa
     assert journal.next_due(row, {first.sequence, 10**9}) == NOW
 
 
-def test_the_queue_outlives_the_process(store: Store, journal: Journal, database: Driver) -> None:
+def test_the_queue_outlives_the_process(store: Store, journal: Journal, database: Database) -> None:
     row = row_of(store, make(store))
     made = accept(journal, "a", "b", "c")
     journal.write([], [delivered(made[0]), retry(made[1], NOW + HOUR)], NOW)
@@ -636,7 +636,7 @@ def test_four_failures_in_many_days_do_not_disable(store: Store, journal: Journa
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_success_in_between_starts_the_count_anew(
-    store: Store, journal: Journal, database: Driver, restart: bool
+    store: Store, journal: Journal, database: Database, restart: bool
 ) -> None:
     make(store)
     claim, other = accept(journal, "a", "b")
@@ -654,7 +654,7 @@ def test_a_success_in_between_starts_the_count_anew(
     assert len(fail(journal, claim, NOW + 2 * DISABLE_AFTER)[0].disabled) == 1
 
 
-def test_the_count_outlives_the_process(store: Store, journal: Journal, database: Driver) -> None:
+def test_the_count_outlives_the_process(store: Store, journal: Journal, database: Database) -> None:
     make(store)
     (claim,) = accept(journal, "a")
     for number in range(DISABLE_FAILURES - 1):
@@ -752,7 +752,7 @@ def test_each_disabling_is_an_event_of_its_own(store: Store, journal: Journal) -
 
 @pytest.mark.parametrize("what", ["events", "pending"])
 def test_a_failed_acceptance_leaves_nothing_and_the_journal_works_on(
-    store: Store, journal: Journal, database: Driver, what: Any
+    store: Store, journal: Journal, database: Database, what: Any
 ) -> None:
     row = row_of(store, make(store))
     (first,) = accept(journal, "a")
@@ -771,7 +771,7 @@ def test_a_failed_acceptance_leaves_nothing_and_the_journal_works_on(
 
 @pytest.mark.parametrize("what", ["deliveries", "attempts"])
 def test_a_failed_recording_leaves_nothing_and_is_repeated(
-    store: Store, journal: Journal, database: Driver, what: Any
+    store: Store, journal: Journal, database: Database, what: Any
 ) -> None:
     make(store)
     first, second = accept(journal, "a", "b")
@@ -788,7 +788,7 @@ def test_a_failed_recording_leaves_nothing_and_is_repeated(
 
 
 @pytest.mark.parametrize("what", ["attempts", "pending"])
-def test_a_disabling_that_failed_did_not_happen(store: Store, journal: Journal, database: Driver, what: Any) -> None:
+def test_a_disabling_that_failed_did_not_happen(store: Store, journal: Journal, database: Database, what: Any) -> None:
     made = make(store)
     make(store, name="watcher", event_types=[DISABLED_EVENT])
     (claim,) = accept(journal, "a")
@@ -803,7 +803,7 @@ def test_a_disabling_that_failed_did_not_happen(store: Store, journal: Journal, 
 
 @pytest.mark.parametrize("field", ["description", "name"])
 def test_a_disabling_that_failed_is_forgotten_also_when_the_webhook_changes_next(
-    store: Store, journal: Journal, database: Driver, field: str
+    store: Store, journal: Journal, database: Database, field: str
 ) -> None:
     made = make(store)
     make(store, name="watcher", event_types=[DISABLED_EVENT])
@@ -818,7 +818,7 @@ def test_a_disabling_that_failed_is_forgotten_also_when_the_webhook_changes_next
     assert written.endpoints.by_row[claim.webhook].webhook == store.get_webhook(made.id)
 
 
-def test_failures_that_were_not_recorded_do_not_count(store: Store, journal: Journal, database: Driver) -> None:
+def test_failures_that_were_not_recorded_do_not_count(store: Store, journal: Journal, database: Database) -> None:
     make(store)
     (claim,) = accept(journal, "a")
     with database.refusing("attempts"):
@@ -828,7 +828,9 @@ def test_failures_that_were_not_recorded_do_not_count(store: Store, journal: Jou
     assert fail(journal, claim, NOW + DISABLE_AFTER)[0].disabled == []
 
 
-def test_a_change_that_a_failed_transaction_saw_is_seen_again(store: Store, journal: Journal, database: Driver) -> None:
+def test_a_change_that_a_failed_transaction_saw_is_seen_again(
+    store: Store, journal: Journal, database: Database
+) -> None:
     make(store)
     accept(journal, "a")
     make(store, name="second")
@@ -843,7 +845,7 @@ def test_a_change_that_a_failed_transaction_saw_is_seen_again(store: Store, jour
 # Care
 
 
-def test_another_process_is_noticed(store: Store, journal: Journal, database: Driver) -> None:
+def test_another_process_is_noticed(store: Store, journal: Journal, database: Database) -> None:
     before = journal.foreign_commits()
     accept(journal, "a")
     assert journal.foreign_commits() == before
@@ -897,7 +899,9 @@ def test_events_that_nobody_wanted_go_too(journal: Journal) -> None:
     assert accept(journal, "a") == []
 
 
-def test_pending_deliveries_and_their_bodies_are_never_swept(store: Store, journal: Journal, database: Driver) -> None:
+def test_pending_deliveries_and_their_bodies_are_never_swept(
+    store: Store, journal: Journal, database: Database
+) -> None:
     made = make(store)
     waiting, retried, done = accept(journal, "waiting", "retried", "done")
     journal.write([], [retry(retried, NOW + DAY), delivered(done)], NOW)

@@ -31,7 +31,13 @@ def test_a_bare_path_is_taken_from_here_and_from_home(monkeypatch: pytest.Monkey
     assert parse_location("~/q.db") == FileLocation(tmp_path / "home" / "q.db")
 
 
-@pytest.mark.parametrize("text", ["https://t.example.com", "https://t.example.com/", "http://127.0.0.1:8787"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://t.example.com", "https://t.example.com/", "HTTPS://t.example.com/below", "https://10.0.0.1:8787",
+        "http://127.0.0.1:8787", "http://localhost:8787/", "http://[::1]",
+    ],
+)  # fmt: skip
 def test_a_server(text: str) -> None:
     location = parse_location(text)
     assert location == RestLocation(text.rstrip("/"))
@@ -43,6 +49,20 @@ def test_a_server(text: str) -> None:
 def test_what_names_no_store_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_location(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://t.example.com/?a=b", "https://t.example.com/#a", "https://[x", "https://t.example.com:port",
+        "https://anna:hidden@t.example.com", "https://anna:hidden@", "http://t.example.com", "http://10.0.0.1:8787",
+        "http://127.example.com.evil.example",
+    ],
+)  # fmt: skip
+def test_a_server_s_address_that_cannot_be_used(text: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_location(text)
+    assert "hidden" not in str(raised.value)
 
 
 def test_the_file_is_made_only_when_that_is_asked_for(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from qwebhook.model.delivery import Delivery
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import Origin, Webhook
 from qwebhook.store.contract import DeliveryQuery, DeliverySort, Page, WebhookQuery, WebhookSort
-from tests.builders import APP_CREATED, APP_DELETED, OWNER, USER, event, webhook_draft
-from tests.store.conftest import ADMINISTRATION_DRIVERS, DATABASE_DRIVERS, Store
+from tests.builders import APP_CREATED, APP_DELETED, OWNER, event, webhook_draft
+from tests.store.conftest import ADMINISTRATION_DRIVERS, DATABASE_DRIVERS, ONE, Store
 from tests.store.recordings import NOW, SECOND, dead, delivered, retry
 
 NAMES = ("a", "A", "b", "B", "bb", "Ä", "z")
@@ -98,7 +98,7 @@ def test_webhooks(driver: type[Any], sort: WebhookSort, seed: int, limit: int, r
             owner_id=choose.choice([OWNER, None]),
             origin=choose.choice(get_args(Origin)),
         )
-        return store.create_webhook(draft, USER).id
+        return store.create_webhook(draft, ONE).id
 
     there = {create() for _ in range(12)}
     stays = set(there)
@@ -118,7 +118,7 @@ def test_webhooks(driver: type[Any], sort: WebhookSort, seed: int, limit: int, r
                     # Of what the list goes by: it may be seen at both places, or at neither.
                     changed.add(victim)
                     fields = {"name": choose.choice(NAMES), "enabled": choose.random() < 0.5}
-                    store.patch_webhook(victim, replacements(fields), USER)
+                    store.patch_webhook(victim, replacements(fields), ONE)
 
     changed: set[str] = set()
     query = WebhookQuery(sort=sort, limit=limit, **restriction)
@@ -160,7 +160,7 @@ def test_deliveries(
     store: Store = made.make()
     journal = made.journal()
     webhooks = [
-        store.create_webhook(webhook_draft(name=name, event_types=[APP_CREATED, APP_DELETED]), USER).id for name in "ab"
+        store.create_webhook(webhook_draft(name=name, event_types=[APP_CREATED, APP_DELETED]), ONE).id for name in "ab"
     ]
     clock = [NOW]
     changed: set[str] = set()

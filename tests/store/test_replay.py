@@ -20,7 +20,7 @@ from qwebhook.store.contract import (
     ReplayStep,
 )
 from tests.builders import APP_CREATED, APP_DELETED, OWNER, SPACE, USER, event, legacy_event_body, webhook_draft
-from tests.store.conftest import Driver, Store
+from tests.store.conftest import Database, Store
 from tests.store.recordings import DAY, HOUR, NOW, SECOND, dead, delivered, exchange, gone, retry
 
 LATER = NOW + DAY
@@ -29,12 +29,12 @@ MISSING = "0193600b-0e9f-7000-8000-00000000ffff"
 
 
 @pytest.fixture
-def store(database: Driver) -> Store:
+def store(database: Database) -> Store:
     return database.make()
 
 
 @pytest.fixture
-def journal(store: Store, database: Driver) -> Journal:
+def journal(store: Store, database: Database) -> Journal:
     return database.journal()
 
 
@@ -272,7 +272,7 @@ def test_events_that_come_during_a_replay_are_not_missed_before_until(store: Sto
     assert step.last is None
 
 
-def test_a_dry_run_changes_nothing(store: Store, journal: Journal, database: Driver) -> None:
+def test_a_dry_run_changes_nothing(store: Store, journal: Journal, database: Database) -> None:
     accept(journal, "a", "b")
     made = make(store, filter='spaceId eq "space-one"')
     watcher = database.journal()
@@ -295,7 +295,7 @@ def test_a_webhook_that_is_not_there_is_not_found(store: Store, journal: Journal
         journal.replay(ReplayQuery(made.id, 0, EVER), 0, 10, LATER, dry_run)
 
 
-def test_a_step_that_fails_did_not_happen(store: Store, journal: Journal, database: Driver) -> None:
+def test_a_step_that_fails_did_not_happen(store: Store, journal: Journal, database: Database) -> None:
     accept(journal, "a", "b")
     made = make(store)
     with database.refusing("pending"), pytest.raises(Unavailable):

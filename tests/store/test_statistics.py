@@ -5,8 +5,8 @@ from __future__ import annotations
 from qwebhook.model.patch import replacements
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.store.contract import DirectAttempt, Statistics, WebhookStatistics
-from tests.builders import APP_DELETED, USER, event, webhook_draft
-from tests.store.conftest import Driver, Store
+from tests.builders import APP_DELETED, event, webhook_draft
+from tests.store.conftest import ONE, Database, Driver, Store
 from tests.store.recordings import DAY, NOW, SECOND, dead, delivered, exchange, retry
 
 
@@ -18,7 +18,7 @@ def test_an_empty_store_has_nothing(store: Store) -> None:
 
 def test_webhooks_are_told_of_in_the_order_they_were_made(driver: Driver) -> None:
     store = driver.make()
-    made = [store.create_webhook(webhook_draft(name=name, enabled=name != "b"), USER) for name in "cab"]
+    made = [store.create_webhook(webhook_draft(name=name, enabled=name != "b"), ONE) for name in "cab"]
     statistics = store.statistics()
     assert (statistics.webhooks, statistics.enabled) == (3, 2)
     assert statistics.by_webhook == [
@@ -41,11 +41,11 @@ def figures(store: Store) -> list[tuple[int, str | None, int, int]]:
     return [(one.pending, one.oldest_pending_at, one.succeeded, one.failed) for one in (found, *found.by_webhook)]
 
 
-def test_deliveries_are_counted_by_how_they_stand(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    one = store.create_webhook(webhook_draft(name="one"), USER)
-    store.create_webhook(webhook_draft(name="two"), USER)
-    store.create_webhook(webhook_draft(name="quiet", event_types=[APP_DELETED]), USER)
+def test_deliveries_are_counted_by_how_they_stand(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    one = store.create_webhook(webhook_draft(name="one"), ONE)
+    store.create_webhook(webhook_draft(name="two"), ONE)
+    store.create_webhook(webhook_draft(name="quiet", event_types=[APP_DELETED]), ONE)
     first, second = journal.write([event(id="a")], [], NOW).accepted[0].claims
     third, _ = journal.write([event(id="b")], [], NOW + SECOND).accepted[0].claims
     old, young = to_rfc3339(NOW), to_rfc3339(NOW + SECOND)
@@ -57,14 +57,14 @@ def test_deliveries_are_counted_by_how_they_stand(driver: Driver) -> None:
     journal.record_direct(DirectAttempt(first.webhook, 0, APP_DELETED, exchange(b"{}", 503), test=True))
     assert figures(store) == [(1, young, 2, 2), (0, None, 1, 2), (1, young, 1, 0), (0, None, 0, 0)]
     store.discard_pending(store.find_webhook("two").id)
-    store.patch_webhook(one.id, replacements({"name": "renamed"}), USER)
+    store.patch_webhook(one.id, replacements({"name": "renamed"}), ONE)
     assert figures(store) == [(0, None, 2, 2), (0, None, 1, 2), (0, None, 1, 0), (0, None, 0, 0)]
-    assert driver.open().statistics() == store.statistics()
+    assert database.open().statistics() == store.statistics()
 
 
-def test_what_is_swept_is_counted_no_longer(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    store.create_webhook(webhook_draft(), USER)
+def test_what_is_swept_is_counted_no_longer(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    store.create_webhook(webhook_draft(), ONE)
     for number in range(4):
         (claim,) = journal.write([event(id=str(number))], [], NOW + number).accepted[0].claims
         journal.write([], [delivered(claim) if number % 2 else dead(claim)], NOW)
@@ -75,9 +75,9 @@ def test_what_is_swept_is_counted_no_longer(driver: Driver) -> None:
     assert figures(store) == [(0, None, 0, 0)] * 2
 
 
-def test_the_history_of_a_deleted_webhook_counts_for_the_store(driver: Driver) -> None:
-    store, journal = driver.make(), driver.journal()
-    made = store.create_webhook(webhook_draft(), USER)
+def test_the_history_of_a_deleted_webhook_counts_for_the_store(database: Database) -> None:
+    store, journal = database.make(), database.journal()
+    made = store.create_webhook(webhook_draft(), ONE)
     first, waiting = (journal.write([event(id=one)], [], NOW).accepted[0].claims[0] for one in "ab")
     journal.write([], [delivered(first)], NOW)
     store.delete_webhook(made.id)

@@ -160,6 +160,10 @@ def create(
 
     warnings = advice(session, draft.url, draft.event_types)
     store = session.open_store(create=True)
+    if handshake and session.is_remote and not session.open_server().is_qwebhook:
+        raise InvalidInput(
+            f"{session.open_server().name} is a tenant, which keeps to no receiver's consent", "leave out --handshake"
+        )
     present = _named(store, draft.name)
     if present is not None and if_not_exists:
         session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")

@@ -34,10 +34,13 @@ def delivery(
     """
     from qwebhook.cli.views import DELIVERIES
 
-    store = session_of(ctx).open_store()
+    session = session_of(ctx)
+    store = session.open_store()
     webhook_id = store.find_webhook(webhook).id
     found = store.get_delivery(webhook_id, delivery_id)
-    attempts = store.list_attempts(webhook_id, delivery_id)
+    # A tenant makes one attempt, and tells no more of it than the delivery has.
+    tells_attempts = not session.is_remote or session.open_server().is_qwebhook
+    attempts = store.list_attempts(webhook_id, delivery_id) if tells_attempts else []
     return Single(
         found,
         DELIVERIES,
@@ -49,7 +52,7 @@ def delivery(
 
 def _blocks(delivery: Delivery, attempts: list[Attempt]) -> list[tuple[str, str]]:
     """What a person reads below the fields: the attempts, and request and response as they went over the wire."""
-    blocks = [("Attempts", "\n".join(_line(attempt) for attempt in attempts))]
+    blocks = [("Attempts", "\n".join(_line(attempt) for attempt in attempts))] if attempts else []
     request = delivery.request
     blocks.append(("Request", "\n".join([f"POST {request.url}", *_message(request.headers, request.body)])))
     response = delivery.response

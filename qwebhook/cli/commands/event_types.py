@@ -39,13 +39,14 @@ def event_types(
     """Show the known event types, or one of them.
 
     The catalogue is open: webhooks may subscribe to types that it does not have. Its sources are `webhook` (known
-    to be pushed to webhooks), `audit` (known from the audit log) and `qwebhook` (our own).
+    to be pushed to webhooks), `audit` (known from the audit log) and `qwebhook` (our own). Where the store is a tenant
+    or a server, the list is what that one offers.
     """
     session = session_of(ctx)
     if event_type is None:
         if sample or schema:
             raise InvalidInput("--sample and --schema need a TYPE", "`qwebhook event-types` lists them")
-        return _all_types()
+        return _all_types(session)
     if sample and schema:
         raise InvalidInput("--sample and --schema were both given", "give one of them")
     if sample or schema:
@@ -53,7 +54,8 @@ def event_types(
     return _fields(event_type)
 
 
-def _all_types() -> Listing:
+def _all_types(session: Session) -> Listing:
+    """Those of the catalogue, or of the tenant or server that is the store."""
     from qwebhook.model import catalogue
 
     view = View(
@@ -67,7 +69,8 @@ def _all_types() -> Listing:
         identifier=lambda listed: str(listed.name),
         fields=catalogue.EventType.__struct_encode_fields__,
     )
-    return Listing(catalogue.event_types(), view)
+    found = session.open_server().event_types() if session.is_remote else catalogue.event_types()
+    return Listing(found, view)
 
 
 def _document(session: Session, name: str, sample: bool) -> Document:

@@ -6,17 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from qwebhook.cli.inputs import GENERATE, read_secret
+from qwebhook.cli.inputs import GENERATE, read_secret, split_list
 from qwebhook.cli.removal import Removal, YesOption
 from qwebhook.cli.results import Listing, Single
 from qwebhook.cli.session import session_of
-from qwebhook.cli.suggestions import inbound_names
+from qwebhook.cli.suggestions import event_types, inbound_names
 from qwebhook.model.errors import InvalidInput
 
 ADD_EXAMPLES = """
 qwebhook inbound add my-tenant --secret generate
 qwebhook inbound add shop --secret env:SHOP_SECRET
 qwebhook inbound add my-tenant --secret @old-secret.txt --secret @new-secret.txt
+qwebhook inbound add my-tenant --context prod --public-url https://hooks.example.com
 """
 LIST_EXAMPLES = """
 qwebhook inbound list
@@ -41,23 +42,51 @@ def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is; no two inbounds share a name.")],
     secrets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--secret",
             metavar="SECRET",
             help="What it signs with: the secret, @FILE, env:NAME, - for stdin, or generate for a new one; may be "
             "repeated.",
         ),
-    ],
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="Make the webhook that pushes here, too, in the tenant that --context names: URL is where `qwebhook "
+            "serve` is reached from the internet.",
+        ),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event",
+            metavar="TYPE",
+            help="With --public-url: what the tenant is to push; every type that it offers, unless given.",
+            autocompletion=event_types,
+        ),
+    ] = None,
 ) -> Single:
     """Let events in that are signed with a secret.
 
     POST /events then takes what carries a valid Qlik-Signature or webhook-signature by one of the secrets, without a
-    token. Give two while a sender changes from one to the other.
+    token. Give two while a sender changes from one to the other. With --public-url a tenant is told to push here,
+    under a new secret that nobody needs to know.
     """
     from qwebhook.cli.views import INBOUNDS
 
     session = session_of(ctx)
+    if public_url is not None:
+        from qwebhook.cli.tenant_inbound import push_here
+
+        return push_here(session, name, public_url, split_list(event), secrets or [GENERATE])
+    if event or not secrets:
+        raise InvalidInput(
+            "--event goes with --public-url" if event else "no secret is given",
+            "give --secret, or --context TENANT and --public-url URL",
+        )
     if secrets.count(GENERATE) > 1:
         raise InvalidInput("--secret generate is given twice", "one new secret is enough")
     values = [read_secret(session, secret) for secret in secrets]

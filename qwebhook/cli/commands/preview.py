@@ -41,8 +41,13 @@ def preview(
 
     session = session_of(ctx)
     events = TrialEvents(session, event, data, settings or ())
-    store = session.open_store()
-    endpoint = store.endpoint(store.find_webhook(webhook).id)
+    found = session.open_store().find_webhook(webhook)
+    if session.is_remote:
+        from qwebhook.cli.remote_endpoints import previewed_endpoint
+
+        endpoint = previewed_endpoint(session, found)
+    else:
+        endpoint = session.open_database().endpoint(found.id)
     events.tell_unknown_type()
     made = events.event(endpoint)
     shown = previewing.preview(endpoint, made, session.now_ms, test=False)

@@ -9,7 +9,7 @@ import typer
 from qwebhook.cli.results import Single, View
 from qwebhook.cli.session import Session, session_of
 from qwebhook.cli.settings import TOKEN_VARIABLE
-from qwebhook.model.errors import QwebhookError
+from qwebhook.model.errors import InvalidInput, QwebhookError
 
 if TYPE_CHECKING:
     from qwebhook.cli.publishing import Destination, Receipt
@@ -68,23 +68,23 @@ def publish(
 
 def _destination(session: Session, server: str | None, token: str | None) -> Destination:
     from qwebhook.cli.inputs import read_value
-    from qwebhook.cli.publishing import JournalDestination, ServerDestination
-    from qwebhook.store.location import RestLocation
+    from qwebhook.cli.publishing import JournalDestination, ServerDestination, StoreDestination
 
-    url = server
-    if url is None:
-        location = session.location()
-        url = location.url if isinstance(location, RestLocation) else None
-    if url is not None:
-        if token is not None:
-            return ServerDestination(url, read_value(session, token, "--token"))
+    given = read_value(session, token, "--token") if token is not None else None
+    if server is not None:
         # A context's token is for its own store, not for a server named here.
-        given = session.environ.get(TOKEN_VARIABLE) if server is not None else session.bearer_token()
-        return ServerDestination(url, given)
-    store = session.open_store()
-    if store.server() is None:
+        return ServerDestination(server, given or session.environ.get(TOKEN_VARIABLE))
+    if session.is_remote:
+        if given is not None:
+            return ServerDestination(str(session.location()), given)
+        store = session.open_server()
+        if not store.is_qwebhook:
+            raise InvalidInput(f"{store.name} is a tenant, which takes no events", "publish to a qwebhook store")
+        return StoreDestination(store.remote)
+    database = session.open_database()
+    if database.server() is None:
         session.warn("no server is running on this store; `qwebhook serve` delivers what is published")
-    return JournalDestination(store.open_journal(), lambda: session.now_ms)
+    return JournalDestination(database.open_journal(), lambda: session.now_ms)
 
 
 def _with_progress(error: QwebhookError, receipt: Receipt) -> QwebhookError:

@@ -15,6 +15,7 @@ EXAMPLES = """
 qwebhook replay reports --since 2h --dry-run
 qwebhook replay reports --since 2026-11-24T08:00:00Z --until 2026-11-24T10:00:00Z --wait 5m
 qwebhook replay --since 1d
+qwebhook replay reports --source audits:prod --since 7d --dry-run
 """
 
 app = typer.Typer(add_completion=False)
@@ -45,17 +46,49 @@ def replay(
         str | None,
         typer.Option("--wait", metavar="DURATION", help="Wait so long at most for what comes of them."),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="audits:CONTEXT", help="Events that the audit log of a tenant has."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.01, metavar="N", help="With --source: N deliveries a second at most."),
+    ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            "--secret",
+            metavar="SECRET",
+            help="With --source, for a tenant's webhook: sign with it; @FILE, env:NAME or -.",
+        ),
+    ] = None,
 ) -> Listing:
     """Deliver past events again that have no success on record.
 
     Those that the webhook wants as it is now, its filter and types, are put into the server's queue in order, each
     as a delivery of its own with retries; also those from before the webhook was made, as far as they are kept. What
     is pending already is left out. With --wait, exit code 7 if any fails or is not decided by then.
+
+    With --source, the events are those of a tenant's audit log (its archive, beyond 90 days), such as a service that
+    does not retry has lost. To a tenant's webhook they are sent from here, and exit code 7 says that some failed.
     """
     from qwebhook.cli.replaying import ReplayPlan, replay_all, webhooks_to_replay
     from qwebhook.model.timestamps import duration_seconds, moment
 
     session = session_of(ctx)
+    if source is not None:
+        from qwebhook.cli.backfilling import BackfillPlan, backfill_webhook
+
+        if webhook is None:
+            raise InvalidInput("--source is for one webhook", "name it")
+        if everything or wait is not None:
+            raise InvalidInput(f"{'--all' if everything else '--wait'} cannot be given with --source", "leave it out")
+        plan_of_source = BackfillPlan(
+            webhook=webhook, source=source, since=since, until=until, dry_run=dry_run, rate=rate, secret=secret
+        )
+        return backfill_webhook(session, plan_of_source)
+    if rate is not None or secret is not None:
+        raise InvalidInput(f"{'--rate' if rate is not None else '--secret'} goes with --source")
     if dry_run and wait is not None:
         raise InvalidInput("--dry-run and --wait were both given", "give one of them")
     now = session.now_ms

@@ -41,14 +41,19 @@ def resend(
     """Send deliveries again, each once and at once.
 
     What was sent goes to where the webhook points now, with its present headers and secret, whether a server is
-    running or not. Each is a delivery of its own on record, is not retried, and has the webhook-id that it had. Exit
-    code 7 if any fails. For many events, `replay` puts them into the server's queue.
+    running or not; a tenant or a server that is the store sends itself. Each is a delivery of its own on record, is not
+    retried, and has the webhook-id that it had. Exit code 7 if any fails. For many events, `replay` puts them into the
+    server's queue.
     """
-    from qwebhook.cli.resending import failed_deliveries, resend_all
+    from qwebhook.cli.resending import failed_deliveries, resend_all, resend_by_server
     from qwebhook.model.addresses import AddressPolicy
     from qwebhook.model.timestamps import moment
 
     session = session_of(ctx)
+    if session.is_remote and (timeout is not None or allow_network):
+        raise InvalidInput(
+            "--timeout and --allow-network cannot be given for a store behind a server, which sends", "leave them out"
+        )
     if delivery_ids and failed:
         raise InvalidInput("deliveries are named and --failed is given", "give one of them")
     if not delivery_ids and not failed:
@@ -60,4 +65,6 @@ def resend(
     policy = AddressPolicy(session.allowed_networks(allow_network or ()))
     found = session.open_store().find_webhook(webhook)
     wanted = list(dict.fromkeys(delivery_ids or ())) or failed_deliveries(session, found, earliest)
+    if session.is_remote:
+        return resend_by_server(session, found, wanted)
     return resend_all(session, found, wanted, policy, seconds)

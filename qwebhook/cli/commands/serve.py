@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from qwebhook.cli.session import session_of
+
+if TYPE_CHECKING:
+    from qwebhook.cli.session import Session
+    from qwebhook.server.sources import Source
 
 EXAMPLES = """
 qwebhook serve
@@ -70,6 +74,14 @@ def serve(
         int,
         typer.Option("--webhook-limit", min=0, metavar="N", help="Webhooks that one user may make; 0 for any number."),
     ] = 150,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="audits:CONTEXT",
+            help="Read the audit log of a context's tenant, too: no public address is needed; may be repeated.",
+        ),
+    ] = None,
     log_format: Annotated[
         Literal["text", "json"] | None,
         typer.Option("--log-format", metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
@@ -113,9 +125,18 @@ def serve(
             behind_proxy=behind_proxy,
             public_url=_address(public_url),
             webhook_limit=webhook_limit,
+            sources=_sources(session, source or []),
             log_format=log_format,
         )
     )
+
+
+def _sources(session: Session, texts: list[str]) -> list[Source]:
+    if not texts:
+        return []
+    from qwebhook.cli.sources import open_sources
+
+    return open_sources(session, texts)
 
 
 def _address(url: str) -> str:

@@ -82,4 +82,8 @@ def _signer(session: Session, secret: str | None, webhook: str | None) -> Signer
     found = store.find_webhook(str(webhook))
     if not found.secret_key_added:
         raise InvalidInput(f"the webhook {found.name} has no secret", "`qwebhook update --secret` gives it one")
+    if session.is_remote:
+        from qwebhook.cli.remote_endpoints import signing_endpoint
+
+        return signing_endpoint(session, found, None, {}, told=False).signer
     return store.endpoint(found.id).signer

@@ -29,7 +29,7 @@ def check(ctx: typer.Context) -> Single:
     server may run meanwhile. Exit code 1 if there are problems; each says what to do.
     """
     session = session_of(ctx)
-    opened = session.open_store()
+    opened = session.open_database()
     found = opened.check()
     count = len(found.problems)
     if count:

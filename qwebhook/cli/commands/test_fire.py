@@ -49,11 +49,14 @@ def test_fire(
     ] = None,
     allow_network: AllowNetworkOption = None,
     via: Annotated[
-        Literal["direct", "serve"],
+        Literal["direct", "serve"] | None,
         typer.Option(
-            "--via", metavar="direct|serve", help="Send from here; or let the store's server send, which records it."
+            "--via",
+            metavar="direct|serve",
+            help="Send from here; or let the store's server send, which records it. Default: serve for the URL of a "
+            "qwebhook server, direct otherwise.",
         ),
-    ] = "direct",
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
 ) -> Listing | Document | int:
@@ -61,7 +64,8 @@ def test_fire(
 
     The event's id begins with test-, and the request carries the header qwebhook-test. It goes straight to the
     webhook's URL, whatever its filter, and is recorded nowhere. With --via serve the running server sends it, from
-    where it stands and with its own rules, and keeps a record. Exit code 7 if any fails.
+    where it stands and with its own rules, and keeps a record. A tenant gives the secret of a webhook to nobody: give
+    it with --secret, or keep it with the context. Exit code 7 if any fails.
     """
     from qwebhook.cli.firing import FiringOptions, dry_run_document, fire_all, targets
 

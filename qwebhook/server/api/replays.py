@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from qwebhook.deliver import replaying
-from qwebhook.deliver.replaying import Replayed
 from qwebhook.model.timestamps import from_rfc3339
 from qwebhook.server.administration import Store
 from qwebhook.server.api.operation import Answer, Call, NoParameters
 from qwebhook.server.api.ownership import own_webhook
 from qwebhook.server.api.webhooks import own_webhooks
 from qwebhook.store.contract import ReplayOutcome, ReplayQuery, Token
+from qwebhook.store.replayed import Replayed
 
 SequenceNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MAX_REPLAYS = 100

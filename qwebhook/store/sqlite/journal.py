@@ -29,6 +29,7 @@ from qwebhook.model.timestamps import humanised, to_rfc3339
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
     Accepted,
+    BackfillStep,
     Claim,
     DirectAttempt,
     Original,
@@ -36,11 +37,13 @@ from qwebhook.store.contract import (
     ReplayOutcome,
     ReplayQuery,
     ReplayStep,
+    SourcePlace,
     Written,
 )
-from qwebhook.store.sqlite import replaying, resending
+from qwebhook.store.sqlite import backfilling, replaying, resending, source_places
 from qwebhook.store.sqlite.connection import Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
+from qwebhook.store.sqlite.replaying import PastEvent
 from qwebhook.store.sqlite.rows import FINAL_STATES, attempt_columns, json_text
 from qwebhook.store.sqlite.sweeping import Sweeper
 from qwebhook.store.sqlite.webhooks import Webhooks
@@ -99,7 +102,8 @@ class SqliteJournal:
             self._index = before
             raise
 
-    def _accept(self, events: Sequence[Event]) -> list[Accepted]:
+    def _accept(self, events: Sequence[Event], for_all: bool = True) -> list[Accepted]:
+        """for_all: whether the webhooks that want them get them."""
         if not events:
             return []
         now, number = self._now, self._connection.number
@@ -123,7 +127,7 @@ class SqliteJournal:
             stored.append((row, event.type, key, now, event.body.decode()))
             made = [
                 Claim(endpoint.row, now, self._take_sequence(), 1, row, event.type, raw_key, event.body, now)
-                for endpoint in self._index.matching(event)
+                for endpoint in (self._index.matching(event) if for_all else ())
             ]
             claims += made
             accepted.append(Accepted(row_id("event", now, number, row), False, made))
@@ -263,13 +267,19 @@ class SqliteJournal:
         with self._turn(now):
             endpoint = self._endpoint(query)
             step, events = replaying.look(self._connection, endpoint, query, after, limit, dry_run)
-            step.claims = [
-                Claim(endpoint.row, now, self._take_sequence(), 1, event.row, event.type, event.key, event.body, now)
-                for event in events
-            ]
-            self._enqueue(step.claims)
-            resending.keep_events(self._connection, [event.row for event in events], now)
+            step.claims = self._enqueue_again(endpoint.row, events)
         return step
+
+    def _enqueue_again(self, webhook: int, events: Sequence[PastEvent]) -> list[Claim]:
+        """Put events that came before into the queue of a webhook's row."""
+        now = self._now
+        claims = [
+            Claim(webhook, now, self._take_sequence(), 1, event.row, event.type, event.key, event.body, now)
+            for event in events
+        ]
+        self._enqueue(claims)
+        resending.keep_events(self._connection, [event.row for event in events], now)
+        return claims
 
     def _endpoint(self, query: ReplayQuery) -> Endpoint:
         return self._webhooks.endpoint(self._webhooks.row(query.webhook_id)[0], tolerant=True)
@@ -277,6 +287,33 @@ class SqliteJournal:
     def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
         """See Journal.replay_outcome."""
         return replaying.outcome(self._connection, webhook, first, last)
+
+    # What a source gives
+
+    def backfill(
+        self, webhook_id: str, events: Sequence[Event], now: int, *, accept: bool, dry_run: bool = False
+    ) -> BackfillStep:
+        """See Journal.backfill."""
+        if dry_run:
+            with self._connection.snapshot():
+                webhook: int = self._webhooks.row(webhook_id)[0]
+                return backfilling.look(self._connection, webhook, events, accept)[0]
+        with self._turn(now):
+            webhook = self._webhooks.row(webhook_id)[0]
+            if accept:
+                self._accept(backfilling.unknown(self._connection, events), for_all=False)
+            step, wanted = backfilling.look(self._connection, webhook, events, accept)
+            backfilling.restore(self._connection, wanted)
+            step.claims = self._enqueue_again(webhook, wanted)
+        return step
+
+    def source_place(self, source: str) -> SourcePlace | None:
+        """See Journal.source_place."""
+        return source_places.read(self._connection, source)
+
+    def keep_source_place(self, source: str, place: SourcePlace, now: int) -> None:
+        """See Journal.keep_source_place."""
+        source_places.keep(self._connection, source, place, now)
 
     # Seeing what others changed
 

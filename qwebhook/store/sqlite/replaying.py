@@ -69,7 +69,7 @@ def look(
             if size >= _STEP_BYTES:
                 step.last = glimpse.row
                 break
-    bodies = _read_bodies(connection, wanted)
+    bodies = read_bodies(connection, wanted)
     events: list[PastEvent] = []
     for glimpse in subscribed:
         key, body = bodies.get(glimpse.row, (b"", b""))
@@ -87,7 +87,7 @@ def look(
     return step, events
 
 
-def _read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+def read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
     """The key and the body of each of the events, by their rows."""
     found = connection.execute(_SQL["bodies"], (json_text(rows),)).fetchone()[0]
     return {row: (a2b_base64(key), body.encode()) for row, key, body in _bodies.decode(found)}
