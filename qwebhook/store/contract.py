@@ -109,7 +109,11 @@ class Administration(Protocol):
         """
 
     def rotate_secret(self, webhook_id: str, secret: str, grace: int, by: str) -> Webhook:
-        """Sign with a new secret; the present one signs, too, for `grace` more milliseconds. Raises InvalidWebhook."""
+        """Sign with a new secret; the present one signs, too, for `grace` more milliseconds.
+
+        Those before it keep the grace that they were given; with a grace of 0, the new one signs alone. Raises
+        InvalidWebhook.
+        """
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; what is pending for it is cancelled, what is on record stays there."""

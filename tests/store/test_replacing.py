@@ -157,6 +157,13 @@ def test_without_grace_the_new_secret_signs_alone_at_once(store: Store) -> None:
     assert signing(store, made.id, from_rfc3339(after.updated_at)) == [STANDARD_SECRET]
 
 
+def test_a_rotation_without_grace_ends_the_grace_that_others_had(store: Store) -> None:
+    made = store.create_webhook(webhook_draft(secret=SECRET), ONE)
+    store.rotate_secret(made.id, STANDARD_SECRET, HOUR, ONE)
+    after = store.rotate_secret(made.id, "n" * 40, 0, ONE)
+    assert signing(store, made.id, from_rfc3339(after.updated_at)) == ["n" * 40]
+
+
 def test_a_webhook_without_a_secret_gets_one_by_rotation(store: Store) -> None:
     made = store.create_webhook(webhook_draft(), ONE)
     after = store.rotate_secret(made.id, SECRET, HOUR, ONE)

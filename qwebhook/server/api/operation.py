@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +46,8 @@ class Backend(msgspec.Struct, kw_only=True):
     clock: Clock
     public_url: str = ""
     webhook_limit: int | None = None
+    # One replay at a time, whoever asks: each takes its turns of the writer's thread.
+    replaying: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Call(msgspec.Struct, Generic[Q, B], kw_only=True):

@@ -66,13 +66,14 @@ async def replay(call: Call[NoParameters, Replay]) -> Answer:
         return [webhook.id for webhook in own_webhooks(store, call.token, enabled=True)]
 
     results = []
-    for webhook_id in await backend.store.read(chosen):
-        query = ReplayQuery(webhook_id, since, until, body.all)
-        results.append(
-            await replaying.replay(
-                backend.writer.run, query, backend.clock, dry_run=body.dry_run, offered=backend.worker.offer
+    async with backend.replaying:
+        for webhook_id in await backend.store.read(chosen):
+            query = ReplayQuery(webhook_id, since, until, body.all)
+            results.append(
+                await replaying.replay(
+                    backend.writer.run, query, backend.clock, dry_run=body.dry_run, offered=backend.worker.offer
+                )
             )
-        )
     changed = "" if body.dry_run else body.webhook_id or "all"
     return Answer(200, ReplayResult(results), changed=changed)
 

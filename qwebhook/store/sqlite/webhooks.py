@@ -136,7 +136,8 @@ class Webhooks:
             if before and before[0][0] == secret:
                 raise InvalidWebhook("secret", "is the present one", "rotate to another one")
             secrets: list[TimedSecret] = [(secret, None)]
-            for one, until in before:
+            # Without grace nothing older signs, whatever it was promised: the secret may have leaked.
+            for one, until in before if grace else ():
                 end = now + grace if until is None else until
                 if end > now and one != secret:
                     secrets.append((one, end))
