@@ -21,7 +21,7 @@ from qwebhook.model.timestamps import from_rfc3339, moment, to_rfc3339
 from qwebhook.source.audit_log import AuditLog
 from qwebhook.source.backfill import Backfilled, Put, backfill
 from qwebhook.source.pace import RequestRate
-from qwebhook.source.tail import DEEP_OVERLAP
+from qwebhook.source.tail import AHEAD, DEEP_OVERLAP
 from qwebhook.store.contract import BackfillStep, Journal
 
 
@@ -86,7 +86,8 @@ def read_log(
 ) -> None:
     """Hand what the endpoint wants of the log to `put`, and tell how far it is. The times are the tenant's."""
     now = audits.now()
-    since, until = moment(plan.since, now), moment(plan.until, now) if plan.until is not None else now
+    # The tenant's time is known by whole seconds: what happened within this one is wanted, too.
+    since, until = moment(plan.since, now), moment(plan.until, now) if plan.until is not None else now + AHEAD
     if since >= until:
         end = f"--until {plan.until}" if plan.until is not None else "now, by the tenant's clock"
         raise InvalidInput(f"--since {plan.since} is not before {end}")
