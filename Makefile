@@ -27,6 +27,7 @@ check: lint types test
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/remote_list.py
+	PYTHONPATH=. $(BIN)/python benchmarks/audits.py
 	$(BIN)/python benchmarks/lists.py
 	$(BIN)/python benchmarks/throughput.py
 

@@ -1,6 +1,6 @@
 """Catching up with an audit log: how fast, and with how much memory.
 
-    python benchmarks/audits.py [--events 100000] [--unlimited]
+    PYTHONPATH=. python benchmarks/audits.py [--events 100000] [--unlimited]
 
 A stand-in tenant in a process of its own has the events in its log. They are read into a new store, through the same
 `Tail` and writer as `serve --source` uses: 900 requests a minute, as always, or --unlimited. Printed are the rate, and
