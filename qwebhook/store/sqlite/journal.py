@@ -9,7 +9,6 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 
@@ -41,10 +40,11 @@ from qwebhook.store.contract import (
     Written,
 )
 from qwebhook.store.sqlite import backfilling, replaying, resending, source_places
+from qwebhook.store.sqlite.batch import Batch, Numbers, prepare
 from qwebhook.store.sqlite.connection import Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
 from qwebhook.store.sqlite.replaying import PastEvent
-from qwebhook.store.sqlite.rows import FINAL_STATES, attempt_columns, json_text
+from qwebhook.store.sqlite.rows import FINAL_STATES, json_text
 from qwebhook.store.sqlite.sweeping import Sweeper
 from qwebhook.store.sqlite.webhooks import Webhooks
 
@@ -58,6 +58,7 @@ class SqliteJournal:
     """`Journal` over one connection of its own."""
 
     def __init__(self, connection: Connection) -> None:
+        prepare(connection)
         self._connection = connection
         self._now = 0
         self._webhooks = Webhooks(connection, lambda: self._now)
@@ -73,6 +74,10 @@ class SqliteJournal:
 
     def write(self, events: Sequence[Event], recordings: Sequence[Recording], now: int) -> Written:
         """See Journal.write."""
+        self._now = now
+        accepted = self._write_at_once(events, recordings)
+        if accepted is not None:
+            return Written(accepted, [], [], self._news())
         with self._turn(now):
             accepted = self._accept(events)
             disabled = self._record(recordings)
@@ -82,6 +87,29 @@ class SqliteJournal:
                 telling = [disabled_event(one, now) for one, cause in disabled if cause != DISABLED_EVENT]
                 raised = [claim for one in self._accept(telling) for claim in one.claims]
         return Written(accepted, [webhook for webhook, _ in disabled], raised, self._news())
+
+    def _write_at_once(self, events: Sequence[Event], recordings: Sequence[Recording]) -> list[Accepted] | None:
+        """Write in one statement what is nearly always to be written: new events, and successes of webhooks that have
+        not failed before. None, and nothing written, if there is more to it or the store has changed.
+        """
+        if self._version < 0 or any(
+            not isinstance(one.outcome, Delivered) or one.claim.webhook in self._failing for one in recordings
+        ):
+            return None
+        before = Numbers(self._version, self._next_event, self._next_delivery)
+        batch = Batch()
+        for recording in recordings:
+            batch.record(recording, "success", "delivered")
+        accepted = self._place(batch, events, {})
+        written = False
+        try:
+            written = batch.write_at_once(
+                self._connection, before, Numbers(self._version, self._next_event, self._next_delivery)
+            )
+        finally:
+            if not written:
+                _, self._next_event, self._next_delivery = before
+        return accepted if written else None
 
     @contextmanager
     def _turn(self, now: int) -> Iterator[None]:
@@ -106,33 +134,38 @@ class SqliteJournal:
         """for_all: whether the webhooks that want them get them."""
         if not events:
             return []
+        keys = [_text(event.key) for event in events]
+        rows = [(row, key, self._now) for row, key in enumerate(keys, self._next_event)]
+        inserted = self._connection.execute(_SQL["insert_keys"], (json_text(rows),)).rowcount
+        known = self._rows_of(keys) if inserted < len(events) else {}  # some came before
+        batch = Batch()
+        accepted = self._place(batch, events, known, for_all)
+        batch.write(self._connection)
+        return accepted
+
+    def _place(
+        self, batch: Batch, events: Sequence[Event], known: dict[str, tuple[int, int]], for_all: bool = True
+    ) -> list[Accepted]:
+        """Give events their rows, and put them and their deliveries into a batch. known: for keys that came before, and
+        maybe for others, the row of the event and when it was accepted.
+        """
         now, number = self._now, self._connection.number
-        raw_keys = [event.key for event in events]
-        keys = [b2a_base64(key, newline=False).decode() for key in raw_keys]
-        first = self._next_event
-        rows = [(first + offset, key, now) for offset, key in enumerate(keys)]
-        inserted = self._execute_batch("insert_keys", rows)
-        self._next_event += len(events)
-        known: dict[str, tuple[int, int]] = {}
-        if inserted < len(events):  # some came before
-            known = self._rows_of(keys)
         accepted: list[Accepted] = []
-        stored: list[tuple[int, str, str, int, str]] = []
-        claims: list[Claim] = []
-        for (row, key, _), raw_key, event in zip(rows, raw_keys, events, strict=True):
-            original, at = known.get(key, (row, now))
+        for row, event in enumerate(events, self._next_event):
+            key = event.key
+            text = _text(key)
+            original, at = known.get(text, (row, now))
             if original != row:
                 accepted.append(Accepted(row_id("event", at, number, original), True, []))
                 continue
-            stored.append((row, event.type, key, now, event.body.decode()))
-            made = [
-                Claim(endpoint.row, now, self._take_sequence(), 1, row, event.type, raw_key, event.body, now)
+            claims = [
+                Claim(endpoint.row, now, self._take_sequence(), 1, row, event.type, key, event.body, now)
                 for endpoint in (self._index.matching(event) if for_all else ())
             ]
-            claims += made
-            accepted.append(Accepted(row_id("event", now, number, row), False, made))
-        self._execute_batch("insert_events", stored)
-        self._enqueue(claims)
+            batch.accept(row, text, event, now)
+            batch.enqueue(claims)
+            accepted.append(Accepted(row_id("event", now, number, row), False, claims))
+        self._next_event += len(events)
         return accepted
 
     def _rows_of(self, keys: list[str]) -> dict[str, tuple[int, int]]:
@@ -145,56 +178,25 @@ class SqliteJournal:
         self._next_delivery += 1
         return sequence
 
-    def _enqueue(self, claims: Sequence[Claim]) -> None:
-        rows = [(one.webhook, one.due, one.sequence, one.event, one.attempt, one.triggered_at) for one in claims]
-        self._execute_batch("insert_pendings", rows)
-
-    def _execute_batch(self, name: str, rows: Sequence[Any]) -> int:
-        """Run a query that takes a JSON array of rows; how many rows it changed."""
-        return self._connection.execute(_SQL[name], (json_text(rows),)).rowcount if rows else 0
-
     def _record(self, recordings: Sequence[Recording]) -> list[tuple[Webhook, str]]:
         """Write attempts down; the webhooks that were disabled by them, each with the type of the event."""
         disabled: dict[int, tuple[Webhook, str]] = {}
-        done: list[tuple[int, int, int]] = []
-        deliveries: list[tuple[Any, ...]] = []
-        attempts: list[tuple[Any, ...]] = []
+        batch = Batch()
         for recording in recordings:
             claim = recording.claim
-            due: int | None = None
             if isinstance(recording.outcome, Delivered):
-                status, state = "success", "delivered"
-                done.append((claim.webhook, claim.due, claim.sequence))
+                batch.record(recording, "success", "delivered")
                 self._end_failing(claim.webhook)
-            else:
-                status = "fail"
-                state, due = self._record_failure(recording)
-                # A second failure in this batch finds it disabled; the index is left as it is, should this be undone.
-                webhook = None if claim.webhook in disabled else self._note_failure(recording)
-                if webhook is not None:
-                    disabled[claim.webhook] = webhook, claim.type
-            if claim.attempt == 1:
-                row = (claim.sequence, claim.webhook, claim.event, claim.type, status, state, claim.triggered_at, due)
-                deliveries.append(row)
-            else:
-                values = (status, state, claim.attempt, due, claim.sequence)
-                self._connection.execute(_SQL["update_delivery"], values)
-            attempts.append(
-                attempt_columns(
-                    claim.sequence,
-                    claim.attempt,
-                    recording.exchange,
-                    state,
-                    recording.reason,
-                    with_body=recording.exchange.body is not claim.body,
-                )
-            )
-        self._execute_batch("delete_pendings", done)
-        self._execute_batch("insert_deliveries", deliveries)
-        self._execute_batch("insert_attempts", attempts)
+                continue
+            batch.record(recording, "fail", *self._end_failed(recording, batch))
+            # A second failure in this batch finds it disabled; the index is left as it is, should this be undone.
+            webhook = None if claim.webhook in disabled else self._note_failure(recording)
+            if webhook is not None:
+                disabled[claim.webhook] = webhook, claim.type
+        batch.write(self._connection)
         return list(disabled.values())
 
-    def _record_failure(self, recording: Recording) -> tuple[str, int | None]:
+    def _end_failed(self, recording: Recording, batch: Batch) -> tuple[str, int | None]:
         """Take the delivery from the queue, or put it back for its retry; its state, and when the retry is due."""
         claim, outcome = recording.claim, recording.outcome
         key = (claim.webhook, claim.due, claim.sequence)
@@ -204,7 +206,7 @@ class SqliteJournal:
         if not held:
             return "cancelled", None  # the webhook, or its queue, was deleted while this was in flight
         due = claim.due if self._is_strict(claim) else outcome.due
-        self._enqueue([msgspec.structs.replace(claim, due=due, attempt=claim.attempt + 1)])
+        batch.enqueue([msgspec.structs.replace(claim, due=due, attempt=claim.attempt + 1)])
         return "retrying", outcome.due
 
     def _end_failing(self, webhook: int) -> None:
@@ -277,7 +279,9 @@ class SqliteJournal:
             Claim(webhook, now, self._take_sequence(), 1, event.row, event.type, event.key, event.body, now)
             for event in events
         ]
-        self._enqueue(claims)
+        batch = Batch()
+        batch.enqueue(claims)
+        batch.write(self._connection)
         resending.keep_events(self._connection, [event.row for event in events], now)
         return claims
 
@@ -421,3 +425,7 @@ class SqliteJournal:
     def close(self) -> None:
         """See Journal.close."""
         self._connection.close()
+
+
+def _text(key: bytes) -> str:
+    return b2a_base64(key, newline=False).decode()

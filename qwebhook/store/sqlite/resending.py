@@ -9,6 +9,7 @@ from qwebhook.model.delivery import Delivered, Outcome, judge, reason
 from qwebhook.model.errors import NotFound
 from qwebhook.model.event import read_event
 from qwebhook.store.contract import DirectAttempt, Original
+from qwebhook.store.sqlite.batch import Batch
 from qwebhook.store.sqlite.connection import Connection
 from qwebhook.store.sqlite.history import History
 from qwebhook.store.sqlite.queries import queries
@@ -48,8 +49,9 @@ def write(connection: Connection, attempt: DirectAttempt, sequence: int, trigger
     values = (sequence, attempt.webhook, attempt.event, attempt.type, status, state, triggered_at, attempt.test)
     connection.execute(_SQL["insert_direct"], values)
     kept = connection.execute(_SQL["has_body"], (attempt.event, exchange.body)).fetchone() is not None
-    columns = attempt_columns(sequence, 1, exchange, state, reason(exchange.result), with_body=not kept)
-    connection.execute(queries("journal")["insert_attempts"], (json_text([columns]),))
+    batch = Batch()
+    batch.attempts.append(attempt_columns(sequence, 1, exchange, state, reason(exchange.result), with_body=not kept))
+    batch.write(connection)
     keep_events(connection, [attempt.event], triggered_at)
     return outcome
 
