@@ -38,10 +38,10 @@ from qwebhook.server.access import Access
 from qwebhook.server.administration import ServedStore
 from qwebhook.server.api.operation import Backend
 from qwebhook.server.application import Application
-from qwebhook.server.corking import CorkedProtocol
 from qwebhook.server.inbound import InboundSignatures
 from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
+from qwebhook.server.protocol import HttpProtocol, watch
 from qwebhook.server.readiness import Readiness
 from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
@@ -167,6 +167,7 @@ async def serve(options: ServeOptions) -> int:
         with stopping.signals():
             sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
             noting = asyncio.create_task(_note_uses(access, served, log), name="qwebhook-token-uses")
+            watching = asyncio.create_task(watch(server.server_state.connections), name="qwebhook-connections")
             serving = asyncio.create_task(server.serve([listening]), name="qwebhook-http")
             await _first(server.listening.wait(), stopping.begun.wait(), serving)
             if serving.done():
@@ -182,6 +183,7 @@ async def serve(options: ServeOptions) -> int:
             worker.stop_starting()
             sweeping.cancel()
             noting.cancel()
+            watching.cancel()
             if sources is not None:
                 await sources.stop(SOURCES_SECONDS)
             _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))
@@ -225,7 +227,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
-                http=CorkedProtocol,
+                http=HttpProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -1,0 +1,223 @@
+"""uvicorn's HTTP protocol with one write for one response, our errors, and limits on what a client may take.
+
+uvicorn reads a head of any size for as long as the client cares to send it. Here its size and the time for it, and for
+the whole request, are bounded; so are the connections, of which an idle one makes room for a new one.
+
+It also writes a response's head and its body apart, and uvloop hands each write to the kernel at once. For the short
+answers that this server gives, that is two system calls, two packets and two wake-ups of the client where one would do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from qwebhook.deliver.writer import Overloaded
+from qwebhook.model.envelope import MAX_BODY
+from qwebhook.model.errors import BodyTooLarge, InvalidInput, QwebhookError
+from qwebhook.server.responses import error_body, error_headers, trace_id
+
+CHECK_SECONDS = 1.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client may take.
+
+    head, fields: bytes and number of the header fields; what clients send is a twentieth of it. request: bytes in all,
+    with the framing, of which a chunk of one byte takes six. head_seconds: from the first byte, or the connection, to
+    the end of the head; request_seconds: to the end of the request. stalled_seconds: how long a client may take nothing
+    of its answer. connections: at a time, and never more than half of the files that the process may have open.
+    """
+
+    head: int = 32 << 10
+    fields: int = 100
+    request: int = 8 * MAX_BODY
+    head_seconds: float = 10.0
+    request_seconds: float = 60.0
+    stalled_seconds: float = 60.0
+    connections: int = 2000
+
+
+class HeadTooLarge(InvalidInput):
+    """The request line and the header fields are too many or too long."""
+
+    status = 431
+    code = "QWH-HEAD-TOO-LARGE"
+
+
+class RequestTooSlow(InvalidInput):
+    """The request did not arrive in time."""
+
+    status = 408
+    code = "QWH-TOO-SLOW"
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    limits = Limits()
+    transport: Any
+    connections: set[HttpProtocol]  # type: ignore[assignment]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(_CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
+        self._refusal: QwebhookError = InvalidInput("the request is not valid HTTP")
+        self._in_head = True
+        self._received = 0
+        # When the request that is being read began; None between requests.
+        self._since: float | None = self.loop.time()
+        self._unsent = 0
+        self._stalled_since: float | None = None
+        if len(self.connections) > _most(self.limits.connections) and not self._make_room():
+            self._refuse(Overloaded("there are too many connections", "try again in a few seconds"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._since is None:
+            self._since = self.loop.time()
+        self._received += len(data)
+        super().data_received(data)
+        if self._since is None or self.transport.is_closing():
+            return
+        # What came along with the end of the request before is not counted: a packet more than the limit, at most.
+        if self._in_head and self._received > self.limits.head:
+            self._refuse(self._head_too_large())
+        elif self._received > self.limits.request:
+            self._refuse(BodyTooLarge(f"the body is larger than {MAX_BODY} bytes"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._received = 0
+        if self._since is None:
+            self._since = self.loop.time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Fields after the body are ignored (RFC 9110, section 6.5.1), or they would add to the head without end.
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if size > self.limits.head or len(self.headers) > self.limits.fields:
+            self._refusal = self._head_too_large()
+            raise self._refusal  # the parser stops, and uvicorn calls `send_400_response`
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._since = None
+        self._in_head = True
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what never gets to the application, in the shape that all errors have."""
+        self._refuse(self._refusal)
+
+    def check(self, now: float) -> None:
+        """End the connection if the client is too slow. now: of the event loop's clock, in seconds."""
+        if self._since is not None:
+            if self.flow.read_paused:
+                self._since = now  # it is we who are slow
+            elif now - self._since > (self.limits.head_seconds if self._in_head else self.limits.request_seconds):
+                self._refuse(RequestTooSlow("the request did not arrive in time", "send it again"))
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent < self._unsent or self._stalled_since is None:
+            self._stalled_since = now
+        elif now - self._stalled_since > self.limits.stalled_seconds:
+            self.transport.abort()
+        self._unsent = unsent
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest; False if all are busy."""
+        idle = [
+            (one.timeout_keep_alive_task.when(), one)
+            for one in self.connections
+            if one.timeout_keep_alive_task is not None and not one.transport.is_closing()
+        ]
+        if not idle:
+            return False
+        min(idle, key=lambda pair: pair[0])[1].transport.close()
+        return True
+
+    def _head_too_large(self) -> HeadTooLarge:
+        return HeadTooLarge(
+            f"the request's head has more than {self.limits.head} bytes or {self.limits.fields} fields",
+            "send fewer or shorter ones",
+        )
+
+    def _refuse(self, error: QwebhookError) -> None:
+        """Close, and answer with an error first, unless another request's answer is still to come."""
+        self._since = None
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started):
+            body = error_body(error, trace_id())
+            fields = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **error_headers(error)}.items())
+            self.transport.write(f"HTTP/1.1 {error.status} {_REASONS[error.status]}\r\n{head}\r\n".encode() + body)
+        self.transport.close()
+
+
+_REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+
+
+def _most(connections: int) -> int:
+    if sys.platform == "win32":
+        return connections
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections if files == resource.RLIM_INFINITY else min(connections, files // 2)
+
+
+async def watch(connections: Iterable[Any], every: float = CHECK_SECONDS) -> None:
+    """End connections of this protocol whose clients are too slow, for as long as the server lives.
+
+    connections: all that are open, as they are at each moment. every: seconds.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(every)
+        for connection in list(connections):
+            connection.check(loop.time())
+
+
+class _CorkedTransport:
+    """Holds writes back until the current turn of the loop is over; everything else goes straight through."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self.get_extra_info = transport.get_extra_info
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            data, self._held = b"".join(self._held), []
+            if not self._transport.is_closing():
+                self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
