@@ -11,6 +11,7 @@ QwebhookError                    1   500   something failed
 │       └── BodyTooLarge         2   413   over the size limit
 ├── Conflict                     1   409   the thing exists already, or a field is read-only
 ├── NotAuthorised                4   401   no or wrong credentials
+│   ├── WrongCredentials                   credentials that do not hold, as of one who guesses
 │   └── Forbidden                4   403   known, but not allowed
 │       └── QuotaExceeded                  a user has as many webhooks as one may have
 ├── NotFound                     5   404   no such webhook, delivery, event type …
@@ -128,6 +129,10 @@ class NotAuthorised(QwebhookError):
     exit_code = 4
     status = 401
     code = "QWH-UNAUTHORISED"
+
+
+class WrongCredentials(NotAuthorised):
+    """Credentials were given, and do not hold."""
 
 
 class Forbidden(NotAuthorised):

@@ -10,9 +10,10 @@ import msgspec
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.consent import REQUEST_ORIGIN, REQUEST_RATE, Consenting
 from qwebhook.model.envelope import read_request
-from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, UnsupportedFormat
+from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, UnsupportedFormat, WrongCredentials
 from qwebhook.server.access import Access
 from qwebhook.server.body import ClientGone, content_length, read_body
+from qwebhook.server.guard import FailedAttempts
 from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, signatures_in
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.responses import MethodNotAllowed, Receive, Scope, Send, answer, answer_error
@@ -34,11 +35,18 @@ class Acceptance:
     """The route of events coming in."""
 
     def __init__(
-        self, writer: Writer, access: Access, inbound: InboundSignatures, metrics: Metrics, consenting: Consenting
+        self,
+        writer: Writer,
+        access: Access,
+        inbound: InboundSignatures,
+        failed: FailedAttempts,
+        metrics: Metrics,
+        consenting: Consenting,
     ) -> None:
         self._writer = writer
         self._access = access
         self._inbound = inbound
+        self._failed = failed
         self._metrics = metrics
         self._consenting = consenting
 
@@ -61,6 +69,8 @@ class Acceptance:
                 self._metrics.refused.inc()
             elif isinstance(error, EventRejected):
                 self._metrics.rejected.inc()
+            elif isinstance(error, WrongCredentials):
+                await self._failed.slow(scope, error.message)
             await answer_error(send, error)
             return
         self._metrics.accepted.inc(receipt.accepted)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from qwebhook.model.errors import Forbidden, NotAuthorised
+from qwebhook.model.errors import Forbidden, NotAuthorised, WrongCredentials
 from qwebhook.store.contract import Role, Token, TokenStore
 from qwebhook.store.sqlite.tokens import token_digest
 
@@ -70,7 +70,7 @@ class Access:
             raise NotAuthorised("a bearer token is needed", "make one with `qwebhook token create NAME --role ROLE`")
         token = self._find(token_digest(value.strip()))
         if token is None:
-            raise NotAuthorised("the token is not valid", "make one with `qwebhook token create NAME --role ROLE`")
+            raise WrongCredentials("the token is not valid", "make one with `qwebhook token create NAME --role ROLE`")
         self._uses[token.id] = self._clock()
         return token
 

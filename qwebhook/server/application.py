@@ -7,21 +7,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qwebhook.model.errors import NotFound, QwebhookError
+from qwebhook.model.errors import NotFound, QwebhookError, WrongCredentials
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.api.operation import JSON, Backend
 from qwebhook.server.api.routing import routes
 from qwebhook.server.api.table import OPERATIONS
+from qwebhook.server.guard import BrowserGuard, FailedAttempts
 from qwebhook.server.log import Log
-from qwebhook.server.responses import Receive, Scope, Send, error_body, error_headers, trace_id
+from qwebhook.server.responses import Receive, Scope, Send, answer_error, error_body, error_headers, trace_id
 
 
 class Application:
     """Events go straight to the acceptance; everything else is routed."""
 
-    def __init__(self, acceptance: Acceptance, backend: Backend) -> None:
+    def __init__(self, acceptance: Acceptance, backend: Backend, guard: BrowserGuard, failed: FailedAttempts) -> None:
         self._acceptance = acceptance
-        errors = _Errors(backend.log)
+        self._guard = guard
+        errors = _Errors(backend.log, failed)
         self._routed = Starlette(
             routes=routes(OPERATIONS, backend),
             exception_handlers={
@@ -35,6 +37,11 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        try:
+            self._guard.check(scope)
+        except QwebhookError as error:
+            await answer_error(send, error)
+            return
         if scope["type"] == "http" and scope["path"] == "/events":
             await self._acceptance(scope, receive, send)
         else:
@@ -44,12 +51,15 @@ class Application:
 class _Errors:
     """Makes answers of errors, and tells the log of those that are ours."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, failed: FailedAttempts) -> None:
         self._log = log
+        self._failed = failed
 
     async def raised(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, QwebhookError)
         trace = trace_id()
+        if isinstance(error, WrongCredentials):
+            await self._failed.slow(request.scope, error.message)
         if error.status >= 500:
             self._log.warning(
                 "request failed",

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from qwebhook.deliver.writer import Clock
-from qwebhook.model.errors import NotAuthorised
+from qwebhook.model.errors import NotAuthorised, WrongCredentials
 from qwebhook.model.signature import verify_qlik, verify_standard
 from qwebhook.server.access import Kept
 from qwebhook.store.contract import InboundStore
@@ -64,7 +64,7 @@ class InboundSignatures:
             if present is not known:
                 problem = self._problem(present, signatures, body)
         if problem:
-            raise NotAuthorised(problem, _HINT)
+            raise WrongCredentials(problem, _HINT)
 
     def _problem(self, secrets: Sequence[str], signatures: Signatures, body: bytes) -> str:
         """Why no signature holds, "" if one does."""

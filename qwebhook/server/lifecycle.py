@@ -38,6 +38,7 @@ from qwebhook.server.access import Access
 from qwebhook.server.administration import ServedStore
 from qwebhook.server.api.operation import Backend
 from qwebhook.server.application import Application
+from qwebhook.server.guard import BrowserGuard, FailedAttempts, is_loopback
 from qwebhook.server.inbound import InboundSignatures
 from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
@@ -143,7 +144,8 @@ async def serve(options: ServeOptions) -> int:
         await worker.start(writer)
         access = Access(store, clock)
         consenting = Consenting(options.allowed_origins, options.allowed_rate)
-        acceptance = Acceptance(writer, access, InboundSignatures(store, clock), metrics, consenting)
+        failed = FailedAttempts(log)
+        acceptance = Acceptance(writer, access, InboundSignatures(store, clock), failed, metrics, consenting)
         served = ServedStore(writer, worker, changing, reading, observed)
         backend = Backend(
             store=served,
@@ -158,7 +160,8 @@ async def serve(options: ServeOptions) -> int:
             public_url=options.public_url,
             webhook_limit=options.webhook_limit or None,
         )
-        application = Application(acceptance, backend)
+        guard = BrowserGuard(options.host, options.public_url, behind_proxy=options.behind_proxy)
+        application = Application(acceptance, backend, guard, failed)
         sources = _sources(options, writer, metrics, log)
         url = _url(options, listening)
         _warn_if_exposed(options, log)
@@ -342,7 +345,7 @@ def _url(options: ServeOptions, listening: socket.socket) -> str:
 
 
 def _warn_if_exposed(options: ServeOptions, log: Log) -> None:
-    local = options.host in ("localhost", "::1") or options.host.startswith("127.")
+    local = options.host == "localhost" or is_loopback(options.host)
     if not local and not options.tls and not options.behind_proxy:
         log.warning(
             "listening beyond this machine without TLS",

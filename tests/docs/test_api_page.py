@@ -10,7 +10,7 @@ import yaml
 
 from qwebhook.deliver import writer
 from qwebhook.model import errors
-from qwebhook.server import protocol, responses
+from qwebhook.server import guard, protocol, responses
 from qwebhook.server.api.openapi import document
 from qwebhook.store.contract import WebhookQuery
 from tests.docs.walkthrough import API, Reader, block, needs_a_shell
@@ -61,7 +61,7 @@ def test_it_lists_every_parameter_of_the_list() -> None:
 def test_it_lists_every_code() -> None:
     kinds = [
         kind
-        for module in (errors, writer, responses, protocol)
+        for module in (errors, writer, responses, protocol, guard)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, errors.QwebhookError)
     ]

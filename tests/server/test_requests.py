@@ -220,8 +220,7 @@ def test_links_begin_as_the_request_says(server: Server, admin: Asking) -> None:
         return right(admin.get(f"{CORE}/webhooks?name=a%20b", headers=headers))["links"]["self"]["href"]
 
     assert self_of() == f"{server.url}{CORE}/webhooks?name=a+b"
-    assert self_of(Host="hooks.example.com") == f"http://hooks.example.com{CORE}/webhooks?name=a+b"
-    assert self_of(Host="[").startswith("http://[/api")
+    assert self_of(Host="localhost:80") == f"http://localhost:80{CORE}/webhooks?name=a+b"
     # Only a proxy that the operator told us of is believed.
     assert self_of(**{"X-Forwarded-Proto": "https"}).startswith("http://")
 
