@@ -17,6 +17,7 @@ from qwebhook.server.guard import FailedAttempts
 from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, signatures_in
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.responses import MethodNotAllowed, Receive, Scope, Send, answer, answer_error
+from qwebhook.server.shedding import Shedding
 from qwebhook.store.contract import Role
 
 ROLES: tuple[Role, ...] = ("admin", "publisher")
@@ -40,6 +41,7 @@ class Acceptance:
         access: Access,
         inbound: InboundSignatures,
         failed: FailedAttempts,
+        shedding: Shedding,
         metrics: Metrics,
         consenting: Consenting,
     ) -> None:
@@ -47,6 +49,7 @@ class Acceptance:
         self._access = access
         self._inbound = inbound
         self._failed = failed
+        self._shedding = shedding
         self._metrics = metrics
         self._consenting = consenting
 
@@ -103,6 +106,7 @@ class Acceptance:
             self._access.require(authorization, ROLES)
         else:
             signatures = signatures_in(signing)
+        self._shedding.check()
         body = await read_body(receive, length, "send the events in several requests")
         if signatures is not None:
             # Over the bytes as they came, and before anything looks into them.

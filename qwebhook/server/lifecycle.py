@@ -44,6 +44,7 @@ from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
 from qwebhook.server.protocol import HttpProtocol, watch
 from qwebhook.server.readiness import Readiness
+from qwebhook.server.shedding import Shedding
 from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import ServerLock
@@ -64,8 +65,9 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     """How to serve. port: 0 takes a free one. retention, drain: seconds. tls_*: both or neither.
 
     allowed_origins, allowed_rate: who may deliver here, and how much (`Consenting`). public_url: how clients reach the
-    server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. sources: what
-    is read beside what is pushed.
+    server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. keep_free:
+    bytes that stay free on the store's disk, and max_pending: deliveries that wait, beyond which nothing is accepted.
+    sources: what is read beside what is pushed.
     """
 
     store: Path
@@ -81,6 +83,8 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     behind_proxy: bool = False
     public_url: str = ""
     webhook_limit: int = 0
+    keep_free: int = 256 << 20
+    max_pending: int = 5_000_000
     sources: list[Source] = []
     log_format: Format | None = None
 
@@ -145,15 +149,21 @@ async def serve(options: ServeOptions) -> int:
         access = Access(store, clock)
         consenting = Consenting(options.allowed_origins, options.allowed_rate)
         failed = FailedAttempts(log)
-        acceptance = Acceptance(writer, access, InboundSignatures(store, clock), failed, metrics, consenting)
         served = ServedStore(writer, worker, changing, reading, observed)
+
+        async def count_pending() -> int:
+            return (await served.observe(lambda journal: journal.pending()))[0]
+
+        shedding = Shedding(options.store.parent, options.keep_free, options.max_pending, count_pending, log)
+        inbound = InboundSignatures(store, clock)
+        acceptance = Acceptance(writer, access, inbound, failed, shedding, metrics, consenting)
         backend = Backend(
             store=served,
             writer=writer,
             worker=worker,
             sender=sender,
             access=access,
-            readiness=Readiness(writer, worker),
+            readiness=Readiness(writer, worker, shedding),
             metrics=metrics,
             log=log,
             clock=clock,
@@ -170,6 +180,7 @@ async def serve(options: ServeOptions) -> int:
         with stopping.signals():
             sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
             noting = asyncio.create_task(_note_uses(access, served, log), name="qwebhook-token-uses")
+            shedding_watch = asyncio.create_task(shedding.watch(), name="qwebhook-shedding")
             watching = asyncio.create_task(watch(server.server_state.connections), name="qwebhook-connections")
             serving = asyncio.create_task(server.serve([listening]), name="qwebhook-http")
             await _first(server.listening.wait(), stopping.begun.wait(), serving)
@@ -187,6 +198,7 @@ async def serve(options: ServeOptions) -> int:
             sweeping.cancel()
             noting.cancel()
             watching.cancel()
+            shedding_watch.cancel()
             if sources is not None:
                 await sources.stop(SOURCES_SECONDS)
             _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))

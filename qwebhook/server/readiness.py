@@ -7,6 +7,7 @@ import asyncio
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.errors import QwebhookError
+from qwebhook.server.shedding import Shedding
 
 READY_SECONDS = 2.0
 RECHECK_SECONDS = 1.0
@@ -15,9 +16,10 @@ RECHECK_SECONDS = 1.0
 class Readiness:
     """Asks the writer, once a second at most. To be used within one event loop."""
 
-    def __init__(self, writer: Writer, worker: Worker) -> None:
+    def __init__(self, writer: Writer, worker: Worker, shedding: Shedding) -> None:
         self._writer = writer
         self._worker = worker
+        self._shedding = shedding
         self._checking: asyncio.Future[None] | None = None
         self._checked = 0.0
 
@@ -34,4 +36,4 @@ class Readiness:
             return "the writer is stalled"
         except QwebhookError as error:
             return f"the store cannot be written: {error.code}"
-        return "the server is stopping" if self._worker.stopping else ""
+        return "the server is stopping" if self._worker.stopping else self._shedding.reason

@@ -74,6 +74,14 @@ def serve(
         int,
         typer.Option("--webhook-limit", min=0, metavar="N", help="Webhooks that one user may make; 0 for any number."),
     ] = 150,
+    keep_free: Annotated[
+        str,
+        typer.Option("--keep-free", metavar="SIZE", help="Accept nothing (503) while the store's disk has less free."),
+    ] = "256M",
+    max_pending: Annotated[
+        int,
+        typer.Option("--max-pending", min=1, metavar="N", help="Accept nothing (503) while so many deliveries wait."),
+    ] = 5_000_000,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,6 +103,7 @@ def serve(
     """
     from qwebhook.model.consent import ANY, is_origin, read_rate
     from qwebhook.model.errors import InvalidInput
+    from qwebhook.model.sizes import size_bytes
     from qwebhook.model.timestamps import duration_seconds
     from qwebhook.server.lifecycle import ServeOptions, run
 
@@ -125,6 +134,8 @@ def serve(
             behind_proxy=behind_proxy,
             public_url=_address(public_url),
             webhook_limit=webhook_limit,
+            keep_free=size_bytes(keep_free),
+            max_pending=max_pending,
             sources=_sources(session, source or []),
             log_format=log_format,
         )
