@@ -70,10 +70,13 @@ class TrialEvents:
         from qwebhook.model.timestamps import to_rfc3339
 
         webhook = endpoint.webhook
+        event_type = self.event_type or next(iter(webhook.event_types), "")
+        if not event_type:
+            raise InvalidInput(f"{webhook.name} subscribes to no event type", "give one with --event")
         now = self._session.now_ms
         unique = random_id(now, self._session.random(10))
         settings = [*settings_of_owner(webhook), *self.settings]
-        return trial_event(self.event_type or webhook.event_types[0], unique, to_rfc3339(now), self.content, settings)
+        return trial_event(event_type, unique, to_rfc3339(now), self.content, settings)
 
 
 def _content(session: Session, data: str | None) -> object:

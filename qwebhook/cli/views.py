@@ -91,5 +91,7 @@ def with_names(deliveries: View, store: Administration) -> View:
 
 def _shortened(event_types: list[str]) -> str:
     """The first type, and how many more: a table is for finding a webhook, `get` for reading it."""
+    if not event_types:
+        return ""
     more = len(event_types) - 1
     return event_types[0] + (f" +{more}" if more else "")

@@ -193,9 +193,7 @@ def check_url(url: str) -> None:
 
 
 def check_event_types(names: Sequence[str]) -> None:
-    """At least one well-formed type, none twice. Raises InvalidWebhook."""
-    if not names:
-        raise InvalidWebhook("eventTypes", "is empty", "name at least one event type")
+    """Well-formed types, none twice; none at all matches nothing. Raises InvalidWebhook."""
     if len(names) > MAX_EVENT_TYPES:
         raise InvalidWebhook("eventTypes", f"has {len(names)} entries", f"use {MAX_EVENT_TYPES} at most")
     seen: dict[str, str] = {}

@@ -197,7 +197,7 @@ class TestBody:
         (["--header", "A=1", "--encrypted-header", "a=2"], "encryptedHeaders: 'a' is given twice"),
         (["--level", "space"], "level: is 'space', not one of tenant, user"),
         (["--level", "user"], "ownerId: is missing"),
-        (["--event", ","], "eventTypes: is empty"),
+        (["--event", ","], "no event type is named"),
         (["--concurrency", "0"], "qwebhook.concurrency: is 0; use 1 to 1000"),
         (["--rate-per-minute", "0"], "qwebhook.ratePerMinute: is 0; use 1 to 1000000"),
         (["--ordering", "random"], "qwebhook.ordering: is 'random', not one of arrival, strict"),

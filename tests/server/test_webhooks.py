@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.processes import Server
-from tests.builders import SECRET, STANDARD_SECRET, USER
+from tests.acceptance.receiver import Receiver
+from tests.builders import SECRET, STANDARD_SECRET, USER, cloud_event_body
 from tests.server.asking import CORE, OWN, UNKNOWN, V1, Asking, change, draft, right, unique, wrong
 from tests.server.conftest import Serve
 
@@ -45,6 +46,25 @@ def test_a_webhook_with_the_least(admin: Asking, webhooks: str) -> None:
     assert made["createdByUserId"] == made["updatedByUserId"] == "token:test-admin"
     assert made["secretKeyAdded"] is False
     assert right(admin.get(f"{webhooks}/{made['id']}")) == made
+
+
+def test_a_webhook_without_event_types_gets_nothing(
+    server: Server, admin: Asking, receiver: Receiver, webhooks: str
+) -> None:
+    path = f"/{unique()}"
+    made = right(admin.post(webhooks, draft(eventTypes=None, url=receiver.url(path), enabled=True)), 201)
+    assert made["eventTypes"] == []
+    event_type = unique()
+    other = admin.made(eventTypes=[event_type], url=receiver.url(f"{path}/other"), enabled=True)
+    server.publish(cloud_event_body(id=unique(), type=event_type))
+    receiver.wait_for(1, f"{path}/other")
+    assert right(admin.get(f"{webhooks}/{made['id']}/deliveries"))["data"] == []
+    # To be named by whoever wants one.
+    fire = f"{OWN}/webhooks/{made['id']}/test-fire"
+    wrong(admin.post(fire, {}), 400, "eventType")
+    assert right(admin.post(fire, {"eventType": event_type}), 201)["status"] == "success"
+    right(admin.patch(f"{webhooks}/{other['id']}", change("/eventTypes", [])), 204)
+    assert admin.now(other["id"])["eventTypes"] == []
 
 
 def test_a_webhook_with_every_field(admin: Asking, webhooks: str) -> None:

@@ -157,6 +157,8 @@ def create(
     if settings and isinstance(fields.setdefault("qwebhook", {}), dict):
         fields["qwebhook"] |= settings
     draft = draft_from(fields)
+    if not draft.event_types:
+        raise InvalidInput("no event type is named, so that the webhook would get nothing", "name one with --event")
 
     warnings = advice(session, draft.url, draft.event_types)
     store = session.open_store(create=True)

@@ -133,6 +133,8 @@ def update(
     before = store.find_webhook(webhook)
     if added or removed:
         fields["eventTypes"] = _changed_types(before, added, removed)
+    if fields.get("eventTypes") == []:
+        raise InvalidInput(f"{before.name} would be left without an event type", "name another, or disable it")
     if settings:
         fields["qwebhook"] = _changed_settings(before, settings)
     operations += operations_from(fields) + members

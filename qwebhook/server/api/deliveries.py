@@ -103,7 +103,9 @@ async def test_fire(call: Call[NoParameters, Firing]) -> Answer:
 
 def _event(firing: Firing, webhook: Webhook, now: int) -> Event:
     """Raises InvalidInput, EventRejected."""
-    event_type = firing.event_type or webhook.event_types[0]
+    event_type = firing.event_type or next(iter(webhook.event_types), "")
+    if not event_type:
+        raise InvalidInput("eventType: is missing, and the webhook subscribes to none")
     if not is_well_formed_type(event_type):
         raise InvalidInput(f"eventType: {event_type[:80]!r} is not a well-formed event type")
     unique = random_id(now, os.urandom(10))
