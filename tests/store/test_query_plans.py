@@ -273,7 +273,7 @@ def test_a_replay_looks_at_the_events_of_its_time_alone(
     assert sorts_apart(steps) == []
     assert [step for step in scans(steps) if step not in ("SCAN store", "SCAN webhook_failing")] == []
     for expected in (
-        "INDEX event_accepted (accepted_at>? AND accepted_at<?)",
+        "INDEX event_of_type (type=? AND accepted_at>? AND accepted_at<?)",
         "INDEX delivery_success (event=? AND webhook=?)",
         "INDEX pending_event (event=? AND webhook=?)",
     ):

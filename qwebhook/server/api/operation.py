@@ -17,6 +17,7 @@ from qwebhook.server.administration import ServedStore
 from qwebhook.server.log import Log
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.readiness import Readiness
+from qwebhook.server.responses import Receive
 from qwebhook.store.contract import Role, Token
 
 Q = TypeVar("Q")
@@ -54,7 +55,8 @@ class Call(msgspec.Struct, Generic[Q, B], kw_only=True):
     """One request, read and let in.
 
     path: the values of the path's parameters. here: the absolute address, without the query. given: the query
-    parameters as they came. caller: None without a token, where none is needed. fields: those that the body has.
+    parameters as they came. caller: None without a token, where none is needed. receive: gives, after the body, that
+    the client has gone. fields: those that the body has.
     """
 
     backend: Backend
@@ -64,6 +66,7 @@ class Call(msgspec.Struct, Generic[Q, B], kw_only=True):
     caller: Token | None
     query: Q
     body: B
+    receive: Receive
     fields: frozenset[str] = frozenset()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -9,11 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from qwebhook.deliver import replaying
+from qwebhook.model.errors import Unavailable
 from qwebhook.model.timestamps import from_rfc3339
 from qwebhook.server.administration import Store
 from qwebhook.server.api.operation import Answer, Call, NoParameters
-from qwebhook.server.api.ownership import own_webhook
+from qwebhook.server.api.ownership import own_webhook, user_of
 from qwebhook.server.api.webhooks import own_webhooks
+from qwebhook.server.body import ClientGone
 from qwebhook.store.contract import ReplayOutcome, ReplayQuery, Token
 from qwebhook.store.replayed import Replayed
 
@@ -65,15 +68,40 @@ async def replay(call: Call[NoParameters, Replay]) -> Answer:
             return [own_webhook(store, call.token, body.webhook_id).id]
         return [webhook.id for webhook in own_webhooks(store, call.token, enabled=True)]
 
-    results = []
-    async with backend.replaying:
-        for webhook_id in await backend.store.read(chosen):
-            query = ReplayQuery(webhook_id, since, until, body.all)
-            results.append(
+    results: list[Replayed] = []
+    gone = asyncio.ensure_future(call.receive())
+
+    def go_on(replayed: Replayed) -> None:
+        """Between two steps: nobody is to wait for the end of what nobody wants."""
+        if not results or results[-1] is not replayed:
+            results.append(replayed)
+        if gone.done():
+            raise ClientGone
+        if backend.worker.stopping:
+            raise Unavailable("the server is stopping", "replay the rest when it is back")
+
+    try:
+        async with backend.replaying:
+            for webhook_id in await backend.store.read(chosen):
+                query = ReplayQuery(webhook_id, since, until, body.all)
                 await replaying.replay(
-                    backend.writer.run, query, backend.clock, dry_run=body.dry_run, offered=backend.worker.offer
+                    backend.writer.run,
+                    query,
+                    backend.clock,
+                    dry_run=body.dry_run,
+                    offered=backend.worker.offer,
+                    told=go_on,
                 )
-            )
+    except (ClientGone, Unavailable) as error:
+        backend.log.warning(
+            "replay ended early",
+            by=user_of(call.token),
+            reason="the client has gone" if isinstance(error, ClientGone) else error.message,
+            enqueued=0 if body.dry_run else sum(one.enqueued for one in results),
+        )
+        raise
+    finally:
+        gone.cancel()
     changed = "" if body.dry_run else body.webhook_id or "all"
     return Answer(200, ReplayResult(results), changed=changed)
 

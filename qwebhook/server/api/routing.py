@@ -61,6 +61,7 @@ class _Path:
             caller=caller,
             query=query,
             body=body,
+            receive=receive,
             fields=fields,
         )
         assert operation.handler is not None

@@ -15,22 +15,25 @@ INSERT INTO event_resent (event, at) SELECT value, ?2 FROM json_each(?1) WHERE v
 ON CONFLICT (event) DO UPDATE SET at = max(at, excluded.at)
 
 -- name: past_events
--- What a step of a replay looks at: [row, type, size of the body, whether a success is on record, whether it waits],
--- in order of acceptance, beyond an event's row (0: from the first). One JSON array, since each row read would cost a
--- turn at the interpreter's lock. An event's key outlives it, so that the place is known although a sweep has taken the event.
-SELECT json_group_array(json_array(row, type, size, delivered, waiting)) FROM (
-    SELECT e.row, e.type, length(e.body) AS size,
-        EXISTS (
-            SELECT 1 FROM delivery AS d
-            WHERE d.event = e.row AND d.event > 0 AND d.webhook = :webhook AND d.status = 'success'
-        ) AS delivered,
-        EXISTS (SELECT 1 FROM pending AS p WHERE p.event = e.row AND p.webhook = :webhook) AS waiting
-    FROM event AS e
-    WHERE e.accepted_at < :until AND (e.accepted_at, e.row) > (
-        max(:since, coalesce((SELECT accepted_at FROM event_key WHERE row = :after), :since)), :after
+-- What a step of a replay looks at: [accepted_at, row, type, size of the body, whether a success is on record, whether it waits],
+-- in order of acceptance, beyond an event's row (0: from the first). One JSON array for each of the types, with as many as
+-- a step takes, since each row read would cost a turn at the interpreter's lock. An event's key outlives it, so that the
+-- place is known although a sweep has taken the event.
+SELECT (
+    SELECT json_group_array(json_array(accepted_at, row, type, size, delivered, waiting)) FROM (
+        SELECT e.accepted_at, e.row, e.type, length(e.body) AS size,
+            EXISTS (
+                SELECT 1 FROM delivery AS d
+                WHERE d.event = e.row AND d.event > 0 AND d.webhook = :webhook AND d.status = 'success'
+            ) AS delivered,
+            EXISTS (SELECT 1 FROM pending AS p WHERE p.event = e.row AND p.webhook = :webhook) AS waiting
+        FROM event AS e
+        WHERE e.type = t.value AND e.accepted_at < :until AND (e.accepted_at, e.row) > (
+            max(:since, coalesce((SELECT accepted_at FROM event_key WHERE row = :after), :since)), :after
+        )
+        ORDER BY e.accepted_at, e.row LIMIT :limit
     )
-    ORDER BY e.accepted_at, e.row LIMIT :limit
-)
+) FROM json_each(:types) AS t
 
 -- name: bodies
 -- [row, key, body] of each of the events (a JSON array of rows), as one JSON array.
