@@ -16,8 +16,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON = (b"content-type", b"application/json")
-# What a sender is told to wait: long enough for a full disk to be noticed, short enough for a burst to pass.
-_RETRY_AFTER = {Overloaded: "2", Unavailable: "10"}
 
 
 async def answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = (_JSON,)) -> None:
@@ -37,6 +35,17 @@ class MethodNotAllowed(QwebhookError):
     def __init__(self, path: str, method: str, allowed: str) -> None:
         super().__init__(f"{path} does not take {method}", f"use {allowed}")
         self.allowed = allowed
+
+
+class TooManyRequests(QwebhookError):
+    """The caller has as much under way as one may have."""
+
+    status = 429
+    code = "QWH-TOO-MANY"
+
+
+# What a client is told to wait: long enough for a full disk to be noticed, short enough for a burst to pass.
+_RETRY_AFTER: dict[type[QwebhookError], str] = {TooManyRequests: "1", Overloaded: "2", Unavailable: "10"}
 
 
 async def answer_error(send: Send, error: QwebhookError) -> None:
@@ -86,7 +95,7 @@ def trace_id() -> str:
 
 def error_body(error: QwebhookError, trace: str) -> bytes:
     """The service's error shape. Of the store's own troubles, nothing but their kind is told."""
-    told = isinstance(error, InvalidInput | NotAuthorised) or error.status in (404, 405, 409)
+    told = isinstance(error, InvalidInput | NotAuthorised) or error.status in (404, 405, 409, 429)
     entry = ErrorEntry(error.code, error.message if told else _TITLES.get(error.status, "Internal error"))
     seconds = _retry_after(error)
     if told and error.hint:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from qwebhook.server.api.by_hand import OF_A_USER, Slots
+from qwebhook.server.responses import TooManyRequests
+from qwebhook.store.contract import Token
 from tests.acceptance.processes import Server, until
 from tests.acceptance.receiver import Answer, Receiver, free_port
 from tests.builders import SECRET, USER, cloud_event_body
 from tests.server.asking import CORE, OWN, UNKNOWN, V1, Asking, change, right, unique, wrong
+from tests.server.conftest import Serve
 
 
 def publish(server: Server, webhook: dict[str, Any], **members: Any) -> str:
@@ -216,6 +222,45 @@ def test_what_is_pending_is_held_resumed_and_dropped(
     right(admin.patch(path, change("/enabled", True)), 204)
     publish(server, webhook)
     assert len(recorded(admin, webhook, 2)) == 2
+
+
+def test_a_user_and_all_together_have_so_many_slots_for_what_is_sent_by_hand() -> None:
+    slots = Slots(in_all=5, of_a_user=2)
+    mine = Token(id="t1", name="mine", role="user", user_id="u1", created_at="")
+    again = Token(id="t2", name="mine too", role="user", user_id="u1", created_at="")
+    admin = Token(id="t3", name="admin", role="admin", user_id=None, created_at="")
+    with slots.one(mine), slots.one(again):
+        with pytest.raises(TooManyRequests, match="2 of yours"), slots.one(mine):
+            pass
+        three = slots.one(admin), slots.one(admin), slots.one(admin)
+        with three[0], three[1], three[2], pytest.raises(TooManyRequests, match="5 are being sent"), slots.one(admin):
+            pass
+        with slots.one(admin):
+            pass
+    with slots.one(mine):
+        pass
+
+
+def test_too_many_by_hand_are_told_to_come_back(serve: Serve, receiver: Receiver) -> None:
+    server = serve()
+    user = Asking(server, server.token("user"))
+    released = threading.Event()
+    path = f"/{unique()}"
+    receiver.answers(path, Answer(after=released))
+    # As an administrator may make it for a user.
+    webhook = server.create_webhook(url=receiver.url(path), level="user", owner_id=USER)
+    fire = f"{OWN}/webhooks/{webhook.id}/test-fire"
+    with ThreadPoolExecutor(OF_A_USER) as pool:
+        fired = [pool.submit(user.post, fire, {}) for _ in range(OF_A_USER)]
+        try:
+            until(lambda: len(receiver.at(path)) == OF_A_USER, "all are under way")
+            answer = user.post(fire, {})
+            wrong(answer, 429, "10 of yours")
+            assert answer.headers["Retry-After"] == "1"
+        finally:
+            released.set()
+        assert [right(one.result(), 201)["status"] for one in fired] == ["success"] * OF_A_USER
+    right(user.post(fire, {}), 201)
 
 
 # Replays

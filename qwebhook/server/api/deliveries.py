@@ -84,7 +84,10 @@ async def resend(call: Call[NoParameters, None]) -> Answer:
     """One attempt, at once; the record is the answer, whatever came of it."""
     backend, webhook_id = call.backend, call.path["id"]
     await _delivery(call, call.path["deliveryId"])
-    made = await direct.resend(backend.writer.run, backend.sender, backend.clock, webhook_id, call.path["deliveryId"])
+    with backend.by_hand.one(call.token):
+        made = await direct.resend(
+            backend.writer.run, backend.sender, backend.clock, webhook_id, call.path["deliveryId"]
+        )
     return Answer(201, await _delivery(call, made), changed=made)
 
 
@@ -97,7 +100,8 @@ async def test_fire(call: Call[NoParameters, Firing]) -> Answer:
 
     endpoint = await backend.store.read(opened)
     event = _event(call.body, endpoint.webhook, backend.clock())
-    made = await direct.test_fire(backend.writer.run, backend.sender, backend.clock, endpoint, event)
+    with backend.by_hand.one(call.token):
+        made = await direct.test_fire(backend.writer.run, backend.sender, backend.clock, endpoint, event)
     return Answer(201, await _delivery(call, made), changed=made)
 
 

@@ -26,6 +26,7 @@ _ERRORS = {
     409: "It exists already, it fits several things, or a read-only field was given.",
     413: "The body is larger than 1 MiB.",
     415: "The body is of a type that is not taken.",
+    429: "The caller has as many under way as one may have; `Retry-After` says when to come back.",
     500: "A mistake in qwebhook.",
     503: "The server cannot take this now; `Retry-After` says when to come back.",
 }

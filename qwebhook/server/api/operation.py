@@ -14,6 +14,7 @@ from qwebhook.deliver.writer import Clock, Writer
 from qwebhook.model.errors import InvalidInput
 from qwebhook.server.access import Access
 from qwebhook.server.administration import ServedStore
+from qwebhook.server.api.by_hand import Slots
 from qwebhook.server.log import Log
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.readiness import Readiness
@@ -47,6 +48,7 @@ class Backend(msgspec.Struct, kw_only=True):
     clock: Clock
     public_url: str = ""
     webhook_limit: int | None = None
+    by_hand: Slots = msgspec.field(default_factory=Slots)
     # One replay at a time, whoever asks: each takes its turns of the writer's thread.
     replaying: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 

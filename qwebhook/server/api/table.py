@@ -91,7 +91,7 @@ def _service(patch: Any) -> list[Operation]:
         Operation(
             "POST", "/webhooks/{id}/deliveries/{deliveryId}/actions/resend", "resendDelivery",
             "Send a delivery again: one attempt, at once; 201 whatever comes of it",
-            USERS, {201: Delivery}, deliveries.resend,
+            USERS, {201: Delivery}, deliveries.resend, errors=(429,),
         ),
     ]  # fmt: skip
 
@@ -117,7 +117,7 @@ _OWN = [
     Operation(
         "POST", "/webhooks/{id}/test-fire", "testFire",
         "Send a test event: one attempt, at once; 201 whatever comes of it",
-        USERS, {201: Delivery}, deliveries.test_fire, body=deliveries.Firing, optional=True,
+        USERS, {201: Delivery}, deliveries.test_fire, body=deliveries.Firing, optional=True, errors=(429,),
     ),
     Operation(
         "POST", "/webhooks/{id}/discard", "discardPending", "Cancel what is pending for a webhook",
