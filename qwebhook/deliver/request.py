@@ -30,6 +30,11 @@ class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     method: str = "POST"
 
+    @property
+    def hidden(self) -> list[str]:
+        """The values that may not be shown."""
+        return [value for name, value in self.headers.items() if self.shown.get(name) != value]
+
 
 def message_id(key: bytes, webhook_id: str) -> str:
     """The `webhook-id` of an event at a webhook: the same for every attempt, resend and replay.

@@ -24,6 +24,7 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
+from qwebhook.deliver.redaction import without
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Exchange, Failure, FailureKind, Reply
@@ -165,6 +166,8 @@ class Sender:
                 result = self._failure(error)
         if incoming.head is not None:
             result = incoming.reply(incoming.head)
+            if request.shown is not request.headers:
+                result = without(result, request.hidden)
         assert result is not None
         return Exchange(
             url=request.url,

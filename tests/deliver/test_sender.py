@@ -82,6 +82,12 @@ def test_an_exchange_has_the_shown_headers_and_its_times() -> None:
     assert got.result == Reply(200, [("Content-Length", "2")], b"ok")
 
 
+def test_what_is_hidden_of_a_request_is_hidden_of_an_answer_that_sends_it_back() -> None:
+    got = reply(b'HTTP/1.1 400 Bad Request\r\nX-Got: key=hidden\r\nContent-Length: 18\r\n\r\n{"X-Key":"hidden"}')
+    assert got.headers == [("X-Got", "key=**OMITTED**"), ("Content-Length", "18")]
+    assert got.body == b'{"X-Key":"**OMITTED**"}'
+
+
 def test_the_request_has_no_headers_but_those_given_and_what_http_needs() -> None:
     seen: list[bytes] = []
 
