@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from qwebhook.cli.firing import FiringOptions
+from qwebhook.cli.interruption import sigterm_interrupts
 from qwebhook.cli.server_answers import authorization, refusal
 from qwebhook.cli.session import Session
 from qwebhook.cli.settings import TOKEN_VARIABLE
@@ -45,7 +46,7 @@ def fire_by_server(session: Session, endpoints: Sequence[Endpoint], options: Fir
         return asyncio.run(_fire(partial(_sent_there, session.open_server()), endpoints, options))
     store = session.open_database()
     url = _server_url(store.path)
-    with _token(session, store) as token:
+    with sigterm_interrupts(), _token(session, store) as token:
         return asyncio.run(_fire_locally(store, url, token, endpoints, options))
 
 
@@ -69,7 +70,7 @@ def _token(session: Session, store: SqliteStore) -> Iterator[str]:
         yield given
         return
     unique = random_id(session.now_ms, session.random(10))
-    made, value = store.create_token(f"test-fire {unique}", "admin", None)
+    made, value = store.create_token(f"test-fire {unique}", "admin", session.user)
     try:
         yield value
     finally:

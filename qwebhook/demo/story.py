@@ -180,14 +180,5 @@ class _Background:
 
 def run(say: Callable[[str], None]) -> None:
     """Tell the story in a folder of its own, which is removed. Raises QwebhookError."""
-    # SIGTERM, too, is to leave no process and no folder behind.
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with tempfile.TemporaryDirectory(prefix="qwebhook-demo-") as home:
-            Story(say, Path(home)).tell()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    with tempfile.TemporaryDirectory(prefix="qwebhook-demo-") as home:
+        Story(say, Path(home)).tell()

@@ -145,7 +145,7 @@ def test_one_byte_more_is_refused_in_chunks_too(server: Server) -> None:
 
 def test_an_endless_body_is_refused_without_being_read(server: Server) -> None:
     host, _, port = urlsplit(server.url).netloc.partition(":")
-    head = f"POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token()}\r\n"
+    head = f"POST /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token()}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 1000000000000\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(head.encode())
@@ -156,7 +156,7 @@ def test_a_body_that_breaks_off_is_not_taken(server: Server) -> None:
     host, _, port = urlsplit(server.url).netloc.partition(":")
     kind = f"cut.{unique()}"
     body = cloud_event_body(id=unique(), type=kind)
-    head = f"POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token()}\r\n"
+    head = f"POST /events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token()}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body) + 1}\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=10) as client:
         client.sendall(head.encode() + body)
@@ -233,7 +233,7 @@ def test_what_is_no_http_is_refused_and_the_log_stays_one_json_object_a_line(ser
         client.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
     with socket.create_connection((host, int(port)), timeout=10) as client:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
         client.recv(100)
     kind = f"after.{unique()}"
     server.create_webhook(url="http://127.0.0.1:1/", event_types=[kind])

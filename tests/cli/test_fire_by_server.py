@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -148,3 +152,20 @@ def test_what_the_server_decides_cannot_be_given(cli: Cli, options: list[str], n
         f"{named} cannot be given with --via serve, where the server sends as it does; "
         "leave it out, or fire with --via direct"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there at once")
+def test_ended_by_sigterm_it_leaves_no_token(served: Cli, receiver: Receiver) -> None:
+    released = threading.Event()
+    receiver.answers("/hook", Answer(after=released))
+    home = Home(served.home)
+    argv = home.command("test-fire", "a", "--via", "serve", "--store", served.store)
+    with subprocess.Popen(argv, env=home.environ, stderr=subprocess.DEVNULL) as firing:
+        try:
+            receiver.wait_for(1)
+            assert len(tokens(served)) == 1
+            firing.send_signal(signal.SIGTERM)
+            assert firing.wait(15) == 130
+        finally:
+            released.set()
+    assert tokens(served) == []

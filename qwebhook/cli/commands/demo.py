@@ -21,6 +21,7 @@ def demo(ctx: typer.Context) -> None:
     webhooks, publishes events, shows them arrive with verified signatures and retried, and removes everything. Each
     command is printed as it is run. Your own store is not touched.
     """
+    from qwebhook.cli.interruption import sigterm_interrupts
     from qwebhook.demo.story import run
 
     stdout = session_of(ctx).stdout
@@ -29,4 +30,6 @@ def demo(ctx: typer.Context) -> None:
         stdout.write(line + "\n")
         stdout.flush()
 
-    run(say)
+    # SIGTERM, too, is to leave no process and no folder behind.
+    with sigterm_interrupts():
+        run(say)
