@@ -34,6 +34,7 @@ MAX_EVENT_TYPES = 200
 SCHEMES = ("https", "http")
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})
 RESERVED_HEADER_PREFIX = "webhook-"
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")  # RFC 1123, section 2.1, and underscores as they occur
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1: token
 
 
@@ -190,6 +191,16 @@ def check_url(url: str) -> None:
         raise InvalidWebhook("url", "port 0 cannot be connected to")
     if parts.username is not None:
         raise InvalidWebhook("url", "carries a user name or password", "put credentials into an encrypted header")
+
+
+def is_full_name(host: str) -> bool:
+    """Whether a URL's host is a name of several labels, as the service wants it: no address in any spelling, since
+    whatever ends in a digit may be read as one, and no name of the machine itself.
+    """
+    labels = host.removesuffix(".").lower().split(".")
+    if len(labels) < 2 or labels[-1] in ("localhost", "localdomain") or not labels[-1][:1].isalpha():
+        return False
+    return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1][-1:].isdigit()
 
 
 def check_event_types(names: Sequence[str]) -> None:

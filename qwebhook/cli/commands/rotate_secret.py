@@ -10,6 +10,7 @@ from qwebhook.cli.inputs import GENERATE, read_secret
 from qwebhook.cli.results import Single
 from qwebhook.cli.selection import WebhookArgument
 from qwebhook.cli.session import session_of
+from qwebhook.model.errors import InvalidInput
 
 if TYPE_CHECKING:
     from qwebhook.model.webhook import Webhook
@@ -19,6 +20,9 @@ qwebhook rotate-secret reports
 qwebhook rotate-secret reports --grace 7d
 qwebhook rotate-secret reports --secret @new-secret.txt --grace 0
 """
+
+# Milliseconds; as over the REST API.
+LONGEST_GRACE = 365 * 86_400_000
 
 app = typer.Typer(add_completion=False)
 
@@ -46,6 +50,8 @@ def rotate_secret(
 
     session = session_of(ctx)
     milliseconds = round(duration_seconds(grace) * 1000)
+    if milliseconds > LONGEST_GRACE:
+        raise InvalidInput(f"--grace {grace} is more than a year", "give 365d at most")
     value = read_secret(session, secret)
     store = session.open_store()
     before = store.find_webhook(webhook)

@@ -15,7 +15,7 @@ import msgspec
 
 from qwebhook.model.errors import Forbidden, InvalidWebhook, NotFound
 from qwebhook.model.patch import PatchOperation
-from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement
+from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement, is_full_name
 from qwebhook.server.administration import Store
 from qwebhook.store.contract import Token, WebhookQuery
 
@@ -96,13 +96,12 @@ def _check_target(url: str) -> None:
     """As the service has it: HTTPS, and a host by its full name."""
     try:
         parts = urlsplit(url)
-        names = (parts.hostname or "").removesuffix(".").split(".")
+        host = parts.hostname or ""
     except ValueError:
         raise InvalidWebhook("url", "cannot be read") from None
     if parts.scheme != "https":
         raise InvalidWebhook("url", "is no https: URL", "other targets are for administrators")
-    # Whatever ends in a digit, or in 0x…, may be read as an IPv4 address.
-    if len(names) < 2 or not names[-1][:1].isalpha():
+    if not is_full_name(host):
         raise InvalidWebhook(
             "url", "names no host in full", "write https://HOST.DOMAIN; addresses are for administrators"
         )

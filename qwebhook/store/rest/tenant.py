@@ -5,14 +5,13 @@ Only what is published of the service's rules is held against a webhook here; th
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from qwebhook.model.errors import InvalidInput, InvalidPatch, InvalidWebhook
 from qwebhook.model.patch import PatchOperation
-from qwebhook.model.webhook import Settings, WebhookDraft, WebhookReplacement
+from qwebhook.model.webhook import Settings, WebhookDraft, WebhookReplacement, is_full_name
 
 SECRET_LENGTHS = (32, 64)
 # What only the newer prefix changes.
@@ -69,25 +68,16 @@ def _check_secret(secret: str) -> None:
 def _check_url(url: Any) -> None:
     try:
         parts = urlsplit(url)
-        host, _ = (parts.hostname or "").removesuffix("."), parts.port
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise InvalidWebhook("url", "cannot be read", "write https://HOST.DOMAIN/PATH") from None
     if parts.scheme.lower() != "https":
         raise InvalidWebhook(
             "url", "is no https: URL, and a tenant delivers to no other", f"name an https: URL, or {_ELSEWHERE}"
         )
-    if _is_address(host) or "." not in host:
+    if not is_full_name(host):
         raise InvalidWebhook(
             "url",
             "names no host in full, and a tenant delivers to such hosts only",
             f"write https://HOST.DOMAIN, or {_ELSEWHERE}",
         )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        # Whatever ends in a digit may be read as an IPv4 address.
-        return host[-1:].isdigit()
-    return True
