@@ -30,12 +30,14 @@ from qwebhook.model.event import Event, read_event
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import WebhookDraft
 from qwebhook.store.contract import (
+    BEGINNING,
     Claim,
     DeliveryQuery,
     DeliverySort,
     Journal,
     Recording,
     ReplayQuery,
+    StatisticsQuery,
     WebhookQuery,
     WebhookSort,
 )
@@ -184,8 +186,11 @@ def work(sample: Sample) -> dict[str, Callable[[], object]]:
         "a change of a webhook": lambda: store.patch_webhook(
             sample.quiet, replacements({"description": f"change {next(numbers)}"}), "benchmark"
         ),
-        f"a step of a replay, {BATCH} events looked at": partial(journal.replay, past, 0, BATCH, START, dry_run=True),
-        "statistics, which tell of each webhook": store.statistics,
+        f"a step of a replay, {BATCH} events looked at": partial(
+            journal.replay, past, BEGINNING, BATCH, START, dry_run=True
+        ),
+        "statistics": store.statistics,
+        "statistics, a page of webhooks": partial(store.list_statistics, StatisticsQuery(limit=100)),
     }
 
 

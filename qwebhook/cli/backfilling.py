@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from qwebhook.cli.exit_codes import ExitCode
+from qwebhook.cli.own_journal import own_journal
 from qwebhook.cli.printable import printable
 from qwebhook.cli.progress import Meter
+from qwebhook.cli.replaying import OUTCOME_COLUMNS, awaited, check_server, judged
 from qwebhook.cli.results import Column, Listing, View
 from qwebhook.cli.session import Session
 from qwebhook.cli.sources import open_source
@@ -19,24 +21,29 @@ from qwebhook.model.errors import InvalidInput
 from qwebhook.model.event import Event
 from qwebhook.model.timestamps import from_rfc3339, moment, to_rfc3339
 from qwebhook.source.audit_log import AuditLog
-from qwebhook.source.backfill import Backfilled, Put, backfill
+from qwebhook.source.backfill import Backfilled, Put, backfill, joined, paced
 from qwebhook.source.pace import RequestRate
 from qwebhook.source.tail import AHEAD, DEEP_OVERLAP
-from qwebhook.store.contract import BackfillStep, Journal
+from qwebhook.store.contract import BackfillStep, Journal, ReplayOutcome
+from qwebhook.store.replayed import Replayed
 
 
 class Backfill(Backfilled, kw_only=True, rename="camel"):
-    """A webhook's backfill. failed: of what was sent from here; None where a server delivers it."""
+    """A webhook's backfill. failed: of what was sent from here; None where a server delivers it. outcome: how what it
+    delivers has fared, if that was waited for.
+    """
 
     webhook_id: str
     name: str
     failed: int | None = None
+    outcome: ReplayOutcome | None = None
 
 
 class BackfillPlan(msgspec.Struct, kw_only=True):
     """What to backfill. webhook: as it was named. source: `audits:CONTEXT`. since, until: as they were given.
 
-    rate: deliveries a second, None for as many as come. secret: what is signed with where the store gives none out.
+    rate: deliveries a second, None for as many as come. wait: seconds, None for not at all. secret: what is signed with
+    where the store gives none out.
     """
 
     webhook: str
@@ -45,6 +52,7 @@ class BackfillPlan(msgspec.Struct, kw_only=True):
     until: str | None
     dry_run: bool
     rate: float | None
+    wait: float | None
     secret: str | None
 
 
@@ -59,21 +67,23 @@ def backfill_webhook(session: Session, plan: BackfillPlan) -> Listing:
     if plan.secret is not None:
         raise InvalidInput("--secret is for a tenant's webhook, whose secret cannot be read back", "leave it out")
     if not plan.dry_run:
-        if store.server() is None:
-            session.warn("no server is running on this store; `qwebhook serve` delivers what is put into its queue")
-        if not webhook.enabled:
-            session.note(f"{webhook.name} is disabled: what is put into its queue is held until it is enabled")
+        check_server(session, [webhook], plan.wait)
+    done = Backfill(webhook_id=webhook.id, name=webhook.name)
+    made = Replayed(webhook.id)
     journal = store.open_journal()
     try:
         audits = open_log(session, plan)
-        put = _into_queue(session, journal, webhook.id, audits.name, plan.dry_run)
-        done = Backfill(webhook_id=webhook.id, name=webhook.name)
-        read_log(session, plan, audits, store.endpoint(webhook.id), put, done)
+        put = _into_queue(session, journal, made, audits.name, plan.dry_run)
+        read_log(session, plan, audits, stretch(plan, audits.now()), store.endpoint(webhook.id), put, done)
     finally:
         journal.close()
     if done.coming:
         session.note(f"{done.coming} are later than what `serve --source` has read, which takes them up when it runs")
-    return Listing([done], view("WOULD BE ENQUEUED" if plan.dry_run else "ENQUEUED"))
+    if plan.wait is not None:
+        made.enqueued = done.enqueued
+        done.outcome = _waited_for(session, made, plan.wait)
+    shown = view("WOULD BE ENQUEUED" if plan.dry_run else "ENQUEUED", OUTCOME_COLUMNS if plan.wait is not None else ())
+    return Listing([done], shown, exit_code=judged(session, plan.wait, [done]))
 
 
 def open_log(session: Session, plan: BackfillPlan) -> AuditLog:
@@ -81,27 +91,50 @@ def open_log(session: Session, plan: BackfillPlan) -> AuditLog:
     return AuditLog(open_source(session, plan.source, time.sleep), RequestRate(time.sleep).wait)
 
 
-def read_log(
-    session: Session, plan: BackfillPlan, audits: AuditLog, endpoint: Endpoint, put: Put, done: Backfill
-) -> None:
-    """Hand what the endpoint wants of the log to `put`, and tell how far it is. The times are the tenant's."""
-    now = audits.now()
+def stretch(plan: BackfillPlan, now: int) -> tuple[int, int]:
+    """From when to when the log is read (ms, the end not included). now: the tenant's time. Raises InvalidInput."""
     # The tenant's time is known by whole seconds: what happened within this one is wanted, too.
     since, until = moment(plan.since, now), moment(plan.until, now) if plan.until is not None else now + AHEAD
     if since >= until:
         end = f"--until {plan.until}" if plan.until is not None else "now, by the tenant's clock"
         raise InvalidInput(f"--since {plan.since} is not before {end}")
+    return since, until
+
+
+def read_log(
+    session: Session,
+    plan: BackfillPlan,
+    audits: AuditLog,
+    period: tuple[int, int],
+    endpoint: Endpoint,
+    put: Put,
+    done: Backfill,
+) -> None:
+    """Hand what the endpoint wants of the log to `put`, and tell how far it is. period: as `stretch` gives it."""
+    since, until = period
     reached = since
+    if plan.rate is not None and not plan.dry_run:
+        put = paced(put, plan.rate, time.sleep)
     with Meter(session) as meter, _told_how_to_go_on(session, lambda: reached if reached > since else None):
         for page in backfill(audits, endpoint, since, until, put, done):
-            reached = page.reached
+            if not done.failed:
+                # What failed is to be sent by the next run, too.
+                reached = page.reached
             for skip in page.skips:
                 if skip.kind == "malformed":
                     session.note(f"passed over an item of the audit log ({skip.name}): {skip.reason}")
             words = f"{printable(done.name)}: {done.read} read, {done.matching} matching, {done.enqueued} to deliver"
-            meter.show(words, reached - since, until - since)
-            if plan.rate is not None and not plan.dry_run and page.step.enqueued:
-                time.sleep(page.step.enqueued / plan.rate)
+            meter.show(words, page.reached - since, until - since)
+
+
+def _waited_for(session: Session, made: Replayed, wait: float) -> ReplayOutcome:
+    """How the new deliveries have fared when all are decided, or `wait` seconds are over."""
+    try:
+        with own_journal(session) as run, Meter(session) as meter:
+            return asyncio.run(awaited(wait, run, meter, {made.webhook_id: made}))[made.webhook_id]
+    except BaseException:
+        session.note(f"deliveries enqueued before that, which stay in the queue: {made.enqueued}")
+        raise
 
 
 @contextmanager
@@ -117,8 +150,8 @@ def _told_how_to_go_on(session: Session, reached: Callable[[], int | None]) -> I
         raise
 
 
-def _into_queue(session: Session, journal: Journal, webhook_id: str, source: str, dry_run: bool) -> Put:
-    """Puts events into the queue of a database store."""
+def _into_queue(session: Session, journal: Journal, made: Replayed, source: str, dry_run: bool) -> Put:
+    """Puts events into the queue of a database store. made: takes the new deliveries."""
     place = journal.source_place(source)
     # What a server's own source has yet to read must come by it, since it is for all webhooks.
     coming_from = None if place is None else max(place.reached - DEEP_OVERLAP, place.since)
@@ -127,17 +160,13 @@ def _into_queue(session: Session, journal: Journal, webhook_id: str, source: str
         past = [event for event in events if coming_from is None or _time(event) < coming_from]
         later = [event for event in events if coming_from is not None and _time(event) >= coming_from]
         steps = [
-            journal.backfill(webhook_id, some, session.now_ms, accept=accept, dry_run=dry_run)
+            journal.backfill(made.webhook_id, some, session.now_ms, accept=accept, dry_run=dry_run)
             for some, accept in ((past, True), (later, False))
             if some
         ]
-        return BackfillStep(
-            sum(step.delivered for step in steps),
-            sum(step.pending for step in steps),
-            sum(step.unknown for step in steps),
-            sum(step.enqueued for step in steps),
-            [claim for step in steps for claim in step.claims],
-        )
+        step = joined(steps)
+        made.add_claims(step.claims)
+        return step
 
     return put
 
@@ -150,8 +179,8 @@ def _time(event: Event) -> int:
         return 0
 
 
-def view(title: str, *, failed: bool = False) -> View:
-    """How a backfill is shown. title: that of what is or would be delivered."""
+def view(title: str, outcome: Sequence[Column] = ()) -> View:
+    """How a backfill is shown. title: that of what is or would be delivered. outcome: columns that say how it went."""
     columns = [
         Column("WEBHOOK", lambda one: one.name),
         Column("READ", lambda one: one.read, "number"),
@@ -164,12 +193,6 @@ def view(title: str, *, failed: bool = False) -> View:
         Column("PENDING", lambda one: one.pending, "number", spare=True),
         Column("COMING", lambda one: one.coming, "number", spare=True),
         Column(title, lambda one: one.enqueued, "number"),
+        *outcome,
     ]
-    if failed:
-        columns.append(Column("FAILED", lambda one: one.failed, "number"))
     return View(columns, identifier=lambda one: str(one.webhook_id), fields=Backfill.__struct_encode_fields__)
-
-
-def failed_code(done: Backfill) -> ExitCode:
-    """The exit code of what was sent from here."""
-    return ExitCode.DELIVERY_FAILED if done.failed else ExitCode.DONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +70,7 @@ def remote_with(
 
 def own_credentials(session: Session, url: str, context: Context, advice: str) -> Credentials:
     """What the context itself has. advice: how to renew it. Raises InvalidInput, NotAuthorised."""
+    _warn_of_readers(session, context)
     if context.token:
         value = read_value(session, context.token, f"the key of context {context.name}")
         return BearerKey(value.strip(), advice)
@@ -113,10 +116,36 @@ def token_file(session: Session, name: str) -> Path:
 def _credentials(session: Session, url: str, context: Context | None) -> Credentials:
     token = session.environ.get(TOKEN_VARIABLE)
     if token:
-        return BearerKey(token.strip(), f"put a valid key into {TOKEN_VARIABLE}, or unset it")
+        advice = f"put a valid key into {TOKEN_VARIABLE}, or unset it"
+        if context is not None and context.credentials:
+            # A variable that was forgotten must not show one server's key to another unnoticed.
+            session.note(f"{TOKEN_VARIABLE} is used, and not the credentials of context {context.name}")
+            advice += f", so that the credentials of context {context.name} are used"
+        _tell_origin(session, url, "a key", TOKEN_VARIABLE)
+        return BearerKey(token.strip(), advice)
     if context is not None:
+        _tell_origin(session, url, context.credentials or "none", str(context.file))
         return own_credentials(session, url, context, renewal(session, context))
     return Anonymous(f"put a key into {TOKEN_VARIABLE}, or make a context with `qwebhook context add NAME {url}`")
+
+
+def _warn_of_readers(session: Session, context: Context) -> None:
+    """Warn of a key that everyone on the machine can read, in a file that was written by hand."""
+    kept = [text for text in (context.token, context.client_secret, context.webhook_secret) if text]
+    if sys.platform == "win32" or all(map(indirection, kept)):
+        return
+    try:
+        mode = context.file.stat().st_mode
+    except OSError:
+        return
+    if mode & stat.S_IROTH:
+        session.warn(f"{context.file} holds a key, and everyone on this machine can read it: chmod o-r {context.file}")
+
+
+def _tell_origin(session: Session, url: str, credentials: str, origin: str) -> None:
+    """With --verbose, say what is shown to the server, and where that comes from. credentials: in words."""
+    if session.options.verbose:
+        session.note(f"credentials for {url}: {credentials}, from {origin}")
 
 
 def _server_name(url: str, context: Context | None) -> str:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from qwebhook.cli.contexts import ENVIRONMENT, FILE, Context, check_name
+from qwebhook.cli.contexts import ENVIRONMENT, FILE, Context, check_name, is_key
 from qwebhook.cli.inputs import STDIN, read_value
 from qwebhook.cli.session import Session
 from qwebhook.model.errors import Conflict, InvalidInput, NotFound
@@ -138,7 +138,7 @@ def _key(session: Session, text: str, option: str, purpose: str) -> str:
         return value
     # As it is often copied with what stands before it in a header.
     value = value[len(_SCHEME) :].strip() if value.lower().startswith(_SCHEME) else value
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not is_key(value):
         raise InvalidInput(f"the {purpose} has characters that it cannot have", "copy it again, as one line")
     return value
 

@@ -78,6 +78,11 @@ def indirection(text: str) -> str:
     return f"the file {text.removeprefix(FILE)}" if text.startswith(FILE) else ""
 
 
+def is_key(text: str) -> bool:
+    """Whether it can be a key that is written itself: part of a header, and not taken for where a key is."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text and not indirection(text)
+
+
 def read_context(name: str, fields: object, file: Path) -> Context:
     """The context that a table of a configuration file describes. Raises InvalidInput, naming file and field."""
     place = f"{file}: contexts.{name}"

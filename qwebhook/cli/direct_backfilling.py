@@ -13,10 +13,11 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
-from qwebhook.cli.backfilling import Backfill, BackfillPlan, failed_code, open_log, read_log, view
+from qwebhook.cli.backfilling import Backfill, BackfillPlan, open_log, read_log, stretch, view
+from qwebhook.cli.exit_codes import ExitCode
 from qwebhook.cli.inputs import read_secret
 from qwebhook.cli.remote_endpoints import signing_endpoint
-from qwebhook.cli.results import Listing
+from qwebhook.cli.results import Column, Listing
 from qwebhook.cli.selection import read_pages
 from qwebhook.cli.session import Session
 from qwebhook.deliver.request import prepare
@@ -27,13 +28,17 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import EventRejected, InvalidInput, QwebhookError
 from qwebhook.model.event import Event, read_event
 from qwebhook.model.signature import check_secret
+from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.model.webhook import Webhook
+from qwebhook.source.audit_log import DAY
 from qwebhook.source.backfill import Put
 from qwebhook.store.contract import BackfillStep, DeliveryQuery
 
 FOLDER = "backfilled"
 # A receiver that takes nothing is left alone: each attempt may take long.
 MOST_FAILURES_IN_A_ROW = 10
+# How long the service keeps the records of its deliveries.
+RECORDED = 7 * DAY
 
 
 def backfill_directly(session: Session, plan: BackfillPlan) -> Listing:
@@ -51,6 +56,14 @@ def backfill_directly(session: Session, plan: BackfillPlan) -> Listing:
     if secret is not None:
         check_secret(secret)
     endpoint = signing_endpoint(session, webhook, secret, {}, told=True)
+    audits = open_log(session, plan)
+    now = audits.now()
+    period = stretch(plan, now)
+    known_from = now - RECORDED
+    if period[0] < known_from:
+        session.warn(
+            f"{server.name} has records of seven days: what it delivered before {to_rfc3339(known_from)} is sent again"
+        )
     done = Backfill(webhook_id=webhook.id, name=webhook.name, failed=0)
     sent = _Sent(session.settings.contexts_file.with_name(FOLDER) / webhook.id)
     with asyncio.Runner() as runner:
@@ -61,13 +74,15 @@ def backfill_directly(session: Session, plan: BackfillPlan) -> Listing:
             def send(event: Event) -> bool:
                 return runner.run(_send(session, sender, endpoint, event))
 
-            read_log(session, plan, open_log(session, plan), endpoint, _sending(plan, had, sent, send, done), done)
+            put = _sending(plan, had, sent, send, done)
+            read_log(session, plan, audits, period, endpoint, put, done)
         finally:
             sent.close()
             runner.run(sender.close())
     if done.enqueued and not plan.dry_run:
         session.note(f"sent from here, and recorded in {sent.path} and not by {server.name}")
-    return Listing([done], view("WOULD BE SENT" if plan.dry_run else "SENT", failed=True), exit_code=failed_code(done))
+    shown = view("WOULD BE SENT" if plan.dry_run else "SENT", [Column("FAILED", lambda one: one.failed, "number")])
+    return Listing([done], shown, exit_code=ExitCode.DELIVERY_FAILED if done.failed else ExitCode.DONE)
 
 
 async def _opened(session: Session) -> Sender:

@@ -22,10 +22,9 @@ def own_journal(session: Session) -> Iterator[Run]:
     journal = session.open_database().open_journal()
 
     async def run(work: Callable[[Journal], T], /) -> T:
-        result = work(journal)
-        # The loop must have its turn for a Ctrl-C to be heard.
+        # The loop must have its turn for a Ctrl-C to be heard: before, since what is done must be known to be done.
         await asyncio.sleep(0)
-        return result
+        return work(journal)
 
     try:
         yield run

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
 import msgspec
 
@@ -17,13 +19,18 @@ from qwebhook.cli.selection import read_pages
 from qwebhook.cli.session import Session
 from qwebhook.deliver.replaying import outcome, replay
 from qwebhook.deliver.writer import Run
-from qwebhook.model.errors import Unavailable
-from qwebhook.model.timestamps import humanised
+from qwebhook.model.errors import InvalidInput, NotFound, Unavailable
+from qwebhook.model.timestamps import humanised, moment
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import ReplayOutcome, ReplayQuery, WebhookQuery
 from qwebhook.store.replayed import Replayed
 
 LOOK_EVERY = 0.3
+OUTCOME_COLUMNS = (
+    Column("SUCCEEDED", lambda one: one.outcome.succeeded, "number"),
+    Column("FAILED", lambda one: one.outcome.failed, "number"),
+    Column("NOT DECIDED", lambda one: one.outcome.pending, "number"),
+)
 
 
 class Replay(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -38,15 +45,38 @@ class Replay(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     outcome: ReplayOutcome | None = None
 
 
+class Waited(Protocol):
+    """What was put into the queue for one webhook, and how it has fared, if that was waited for."""
+
+    name: str
+    enqueued: int
+    outcome: ReplayOutcome | None
+
+
 class ReplayPlan(msgspec.Struct, kw_only=True):
-    """What to replay. since, until: milliseconds since the epoch. wait: seconds, None for not at all."""
+    """What to replay. since, until: milliseconds since the epoch, None for what is now where the events are.
+
+    wait: seconds, None for not at all.
+    """
 
     webhooks: Sequence[Webhook]
     since: int
-    until: int
+    until: int | None
     everything: bool
     dry_run: bool
     wait: float | None
+
+
+def period(session: Session, since: str, until: str | None) -> tuple[int, int | None]:
+    """From when to when, by the clock of the machine where the events are; see ReplayPlan. Raises InvalidInput."""
+    # What is mistyped is told before anything is sent.
+    for text in filter(None, (since, until)):
+        moment(text, session.now_ms)
+    now = session.open_server().now() if session.is_remote else session.now_ms
+    beginning, end = moment(since, now), moment(until, now) if until is not None else None
+    if beginning >= (now if end is None else end):
+        raise InvalidInput(f"--since {since} is not before {f'--until {until}' if until is not None else 'now'}")
+    return beginning, end
 
 
 def webhooks_to_replay(session: Session, reference: str | None) -> list[Webhook]:
@@ -67,7 +97,7 @@ def replay_all(session: Session, plan: ReplayPlan) -> Listing:
 
         return replay_by_server(session, plan)
     if not plan.dry_run and plan.webhooks:
-        _check_server(session, plan)
+        check_server(session, plan.webhooks, plan.wait)
     done: dict[str, Replayed] = {}
     try:
         with own_journal(session) as run, Meter(session) as meter:
@@ -77,19 +107,19 @@ def replay_all(session: Session, plan: ReplayPlan) -> Listing:
         if enqueued and not plan.dry_run:
             session.note(f"deliveries enqueued before that, which stay in the queue: {enqueued}")
         raise
-    return Listing(replays, view_of(plan), exit_code=judged(session, plan, replays))
+    return Listing(replays, view_of(plan), exit_code=judged(session, plan.wait, replays))
 
 
-def _check_server(session: Session, plan: ReplayPlan) -> None:
+def check_server(session: Session, webhooks: Sequence[Webhook], wait: float | None) -> None:
     """Say what keeps anything from being delivered; with --wait, raise Unavailable where no server is alive."""
     if session.open_database().server() is None:
-        if plan.wait is not None:
+        if wait is not None:
             raise Unavailable(
                 "no server is running on this store, and --wait would wait in vain",
                 "start `qwebhook serve`, or leave out --wait; nothing was replayed",
             )
         session.warn("no server is running on this store; `qwebhook serve` delivers what is replayed")
-    for webhook in plan.webhooks:
+    for webhook in webhooks:
         if not webhook.enabled:
             session.note(f"{webhook.name} is disabled: what is replayed is held until it is enabled")
 
@@ -104,11 +134,28 @@ async def _replay_all(
         done[far.webhook_id] = far
         meter.show(f"{names[far.webhook_id]}: {far.matching} matching, {far.enqueued} to deliver")
 
+    until = session.now_ms if plan.until is None else plan.until
     for webhook in plan.webhooks:
-        query = ReplayQuery(webhook.id, plan.since, plan.until, plan.everything)
-        await replay(run, query, lambda: session.now_ms, dry_run=plan.dry_run, told=told)
-    outcomes = await _awaited(session, plan.wait, run, meter, done) if plan.wait is not None else {}
-    return [as_replay(webhook, done[webhook.id], outcomes.get(webhook.id)) for webhook in plan.webhooks]
+        query = ReplayQuery(webhook.id, plan.since, until, plan.everything)
+        with unless_deleted(session, plan, webhook):
+            await replay(run, query, lambda: session.now_ms, dry_run=plan.dry_run, told=told)
+    outcomes = await awaited(plan.wait, run, meter, done) if plan.wait is not None else {}
+    return [
+        as_replay(webhook, done[webhook.id], outcomes.get(webhook.id))
+        for webhook in plan.webhooks
+        if webhook.id in done
+    ]
+
+
+@contextmanager
+def unless_deleted(session: Session, plan: ReplayPlan, webhook: Webhook) -> Iterator[None]:
+    """Go on with the others if one of several is not there any more; raise NotFound if it is the only one."""
+    try:
+        yield
+    except NotFound:
+        if len(plan.webhooks) == 1:
+            raise
+        session.note(f"{webhook.name} has been deleted meanwhile")
 
 
 def as_replay(webhook: Webhook, replayed: Replayed, outcome: ReplayOutcome | None) -> Replay:
@@ -124,34 +171,38 @@ def as_replay(webhook: Webhook, replayed: Replayed, outcome: ReplayOutcome | Non
     )
 
 
-async def _awaited(
-    session: Session, wait: float, run: Run, meter: Meter, done: Mapping[str, Replayed]
-) -> dict[str, ReplayOutcome]:
+async def awaited(wait: float, run: Run, meter: Meter, done: Mapping[str, Replayed]) -> dict[str, ReplayOutcome]:
     """The outcomes by the webhook's id, when all are decided or the time is over."""
-    store = session.open_database()
-    rows = {identifier: store.endpoint(identifier).row for identifier in done}
     enqueued = sum(one.enqueued for one in done.values())
     deadline = time.monotonic() + wait
     while True:
-        outcomes = {identifier: await outcome(run, rows[identifier], one.ranges) for identifier, one in done.items()}
-        pending = sum(one.pending for one in outcomes.values())
-        failed = sum(one.failed for one in outcomes.values())
-        words = f"{enqueued - pending} of {enqueued} decided" + (f", {failed} failed" if failed else "")
-        meter.show(words, enqueued - pending, enqueued)
+        outcomes = {identifier: await outcome(run, identifier, one.ranges) for identifier, one in done.items()}
+        pending = show_decided(meter, enqueued, outcomes.values())
         left = deadline - time.monotonic()
         if not pending or left <= 0:
             return outcomes
         await asyncio.sleep(min(LOOK_EVERY, left))
 
 
-def judged(session: Session, plan: ReplayPlan, replays: Sequence[Replay]) -> ExitCode:
-    """The exit code, after telling of each webhook where not all is well."""
+def show_decided(meter: Meter, enqueued: int, outcomes: Iterable[ReplayOutcome]) -> int:
+    """Say how many of what was enqueued are decided; how many are not."""
+    pending = failed = 0
+    for one in outcomes:
+        pending += one.pending
+        failed += one.failed
+    words = f"{enqueued - pending} of {enqueued} decided" + (f", {failed} failed" if failed else "")
+    meter.show(words, enqueued - pending, enqueued)
+    return pending
+
+
+def judged(session: Session, wait: float | None, replays: Sequence[Waited]) -> ExitCode:
+    """The exit code, after telling of each webhook where not all is well. wait: seconds, as in ReplayPlan."""
     code = ExitCode.DONE
     for one in replays:
         if one.outcome is None:
             continue
         decided = one.outcome.succeeded + one.outcome.failed
-        over = f"not decided within {humanised(plan.wait or 0)}; they stay in the queue"
+        over = f"not decided within {humanised(wait or 0)}; they stay in the queue"
         if one.outcome.pending and not session.is_remote and session.open_database().server() is None:
             over += ", and no server is running any more"
         counts = {
@@ -175,9 +226,5 @@ def view_of(plan: ReplayPlan) -> View:
         Column("WOULD BE ENQUEUED" if plan.dry_run else "ENQUEUED", lambda one: one.enqueued, "number"),
     ]
     if plan.wait is not None:
-        columns += [
-            Column("SUCCEEDED", lambda one: one.outcome.succeeded, "number"),
-            Column("FAILED", lambda one: one.outcome.failed, "number"),
-            Column("NOT DECIDED", lambda one: one.outcome.pending, "number"),
-        ]
+        columns += OUTCOME_COLUMNS
     return View(columns, identifier=lambda one: str(one.webhook_id), fields=Replay.__struct_encode_fields__)

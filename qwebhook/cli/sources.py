@@ -11,7 +11,7 @@ from qwebhook.cli.settings import TOKEN_VARIABLE
 from qwebhook.model.errors import InvalidInput
 from qwebhook.source.pace import Stopping
 from qwebhook.store.location import RestLocation, parse_location
-from qwebhook.store.rest.credentials import BearerKey, Credentials
+from qwebhook.store.rest.credentials import BearerKey, Credentials, Replaceable
 from qwebhook.store.rest.remote import Remote
 
 if TYPE_CHECKING:
@@ -36,15 +36,27 @@ def open_source(session: Session, text: str, sleep: Callable[[float], None]) -> 
     location = parse_location(context.store)
     if not isinstance(location, RestLocation):
         raise InvalidInput(f"--source {text}: the context {name!r} names a file", "name one of a Qlik Cloud tenant")
+    # Whoever reads for months is not to be started again for a new key.
+    credentials = Replaceable(lambda: _credentials(session, name, location.url))
+    return remote_with(session, location.url, context, credentials, sleep=sleep, longest_wait=LONGEST_WAIT)
+
+
+def _credentials(session: Session, name: str, url: str) -> Credentials:
+    """The credentials of a context, as the files say now. url: of the tenant that they are for.
+
+    Raises InvalidInput for a context that names another by now, NotFound for one that is gone, NotAuthorised.
+    """
+    session.settings.forget()
+    context = session.settings.context(name)
+    assert context is not None, "a name was given"
+    if str(parse_location(context.store)) != url:
+        raise InvalidInput(f"the context {name!r} names another store than {url} by now", "start again to read it")
     advice = renewal(session, context)
     token = session.environ.get(TOKEN_VARIABLE)
-    credentials: Credentials
+    # Several tenants may be read at once: a token of the environment is for one that has nothing of its own.
     if token and not context.credentials:
-        credentials = BearerKey(token.strip(), advice)
-    else:
-        # Several tenants may be read at once: a token of the environment is for one that has nothing of its own.
-        credentials = own_credentials(session, location.url, context, advice)
-    return remote_with(session, location.url, context, credentials, sleep=sleep, longest_wait=LONGEST_WAIT)
+        return BearerKey(token.strip(), advice)
+    return own_credentials(session, url, context, advice)
 
 
 def open_own_source(session: Session, sleep: Callable[[float], None]) -> Remote:

@@ -31,6 +31,7 @@ def push_here(
     """
     if len(secrets) > 1:
         raise InvalidInput("--public-url goes with one --secret", "a webhook of a tenant signs with one")
+    context = session.options.context
     tenant = _open_tenant(session)
     with closing(tenant):
         draft = WebhookDraft(
@@ -45,6 +46,11 @@ def push_here(
         _check_new(tenant, draft.url)
         inbound, webhook_id = _made(session, tenant, draft)
     session.note(f"{tenant.name} pushes {len(draft.event_types)} event types to {draft.url} by its webhook {name}")
+    here = draft.url.removesuffix(EVENTS)
+    session.note(
+        f"`serve --source audits:{context} --public-url {here}` reads afterwards what is pushed while it is down, and "
+        "says when the tenant disables the webhook"
+    )
     return Single(inbound, INBOUNDS, extra={"webhookId": webhook_id})
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qwebhook.cli.contexts import check_name
+from qwebhook.cli.contexts import check_name, is_key
 from qwebhook.model.errors import InvalidInput, NotFound, QwebhookError
 from qwebhook.store.location import RestLocation, parse_location
 
@@ -90,4 +90,7 @@ def _read(name: str, fields: Any) -> VendorContext | Unusable:
     authorization = given.get("authorization")
     if not isinstance(authorization, str) or not authorization.lower().startswith(_SCHEME):
         return Unusable(name, f"it has no header Authorization with a key; `qwebhook context add {name} {location}`")
-    return VendorContext(name, location.url, authorization[len(_SCHEME) :].strip())
+    key = authorization[len(_SCHEME) :].strip()
+    if not is_key(key):
+        return Unusable(name, f"its header Authorization holds no key; `qwebhook context add {name} {location}`")
+    return VendorContext(name, location.url, key)

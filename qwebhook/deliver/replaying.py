@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from qwebhook.deliver.writer import Clock, Run
-from qwebhook.store.contract import Claim, Journal, ReplayOutcome, ReplayQuery, ReplayStep
+from qwebhook.store.contract import BEGINNING, Claim, Journal, Place, ReplayOutcome, ReplayQuery, ReplayStep
 from qwebhook.store.replayed import Replayed
 
 # Events looked at in one turn of the writer: between two, what comes in is written.
 STEP = 500
+# Seconds between two steps that wrote: another process that waits for the file only looks now and then whether it is
+# free, and would hardly ever find it so. It then waited for seconds, up to the end of its patience.
+PAUSE = 0.002
 
 
 async def replay(
@@ -27,7 +31,7 @@ async def replay(
     told: is told after each step how far it is (the same object each time). Raises NotFound.
     """
     replayed = Replayed(query.webhook_id)
-    after: int | None = 0
+    after: Place | None = BEGINNING
     while after is not None:
         step = await _step(run, query, after, clock(), dry_run)
         if offered is not None and step.claims:
@@ -35,19 +39,24 @@ async def replay(
         replayed.add(step)
         if told is not None:
             told(replayed)
+        if step.claims:
+            await asyncio.sleep(PAUSE)
         after = step.last
     return replayed
 
 
-async def _step(run: Run, query: ReplayQuery, after: int, now: int, dry_run: bool) -> ReplayStep:
+async def _step(run: Run, query: ReplayQuery, after: Place, now: int, dry_run: bool) -> ReplayStep:
     return await run(lambda journal: journal.replay(query, after, STEP, now, dry_run))
 
 
-async def outcome(run: Run, webhook: int, ranges: Sequence[tuple[int, int]]) -> ReplayOutcome:
-    """How the deliveries of a replay have fared so far. webhook: its row. ranges: those of the `Replayed`."""
+async def outcome(run: Run, webhook_id: str, ranges: Sequence[tuple[int, int]], *, own: bool = False) -> ReplayOutcome:
+    """How the deliveries of a replay have fared so far. ranges: those of the `Replayed`. own: as in DeliveryQuery.
+
+    Raises NotFound.
+    """
 
     def read(journal: Journal) -> ReplayOutcome:
-        found = [journal.replay_outcome(webhook, first, last) for first, last in ranges]
+        found = [journal.replay_outcome(webhook_id, first, last, own) for first, last in ranges]
         return ReplayOutcome(
             sum(one.pending for one in found), sum(one.succeeded for one in found), sum(one.failed for one in found)
         )

@@ -12,6 +12,7 @@ from qwebhook.deliver.writer import Overloaded, Writer
 from qwebhook.model.errors import QwebhookError
 from qwebhook.model.event import Event
 from qwebhook.model.timestamps import humanised, to_rfc3339
+from qwebhook.model.webhook import Webhook
 from qwebhook.server.log import Log
 from qwebhook.server.metrics import Metrics
 from qwebhook.server.tenant_watch import TenantWatch
@@ -155,21 +156,35 @@ class _Reader:
             self._in_trouble = False
             self._tell(self._log.info, "source caught up", **({"after": humanised(behind)} if behind >= 1 else {}))
         if self._watch is not None:
-            for webhook in self._watch.disabled():
-                self._tell(
-                    self._log.warning,
-                    "tenant disabled the webhook that pushes here",
-                    webhook=webhook.name,
-                    id=webhook.id,
-                    reason=webhook.disabled_reason or "",
-                    hint="events come by the audit log meanwhile; enable it there when the reason is gone",
-                )
+            for webhook in self._watch.news():
+                self._tell_of(webhook)
 
     def failed(self, error: QwebhookError) -> None:
         """See Follower.failed."""
         self._in_trouble = True
         self._metrics.source_failed(self._source.name)
         self._tell(self._log.warning, "source failed", reason=error.message, hint=error.hint)
+
+    def _tell_of(self, webhook: Webhook) -> None:
+        """Say whether a webhook of the tenant pushes here. Who disabled it, the service says only of itself."""
+        named = {"webhook": webhook.name, "id": webhook.id}
+        if webhook.enabled:
+            self._tell(self._log.info, "tenant pushes here again", **named)
+        elif webhook.disabled_reason_code or webhook.disabled_reason:
+            self._tell(
+                self._log.warning,
+                "tenant disabled the webhook that pushes here",
+                **named,
+                reason=webhook.disabled_reason or webhook.disabled_reason_code,
+                hint="events come by the audit log meanwhile; enable it there when the reason is gone",
+            )
+        else:
+            self._tell(
+                self._log.warning,
+                "tenant webhook that pushes here is disabled",
+                **named,
+                hint="someone disabled it in the tenant; events come by the audit log meanwhile",
+            )
 
     def _accept(self, events: list[Event]) -> list[Accepted]:
         """Hand events to the writer, when it has room."""

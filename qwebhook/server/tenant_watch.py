@@ -12,6 +12,8 @@ from qwebhook.store.rest import RestStore
 from qwebhook.store.rest.remote import Remote
 
 LOOK_EVERY = 300.0
+# What has been told and has not changed is told again, so that a log that is turned over still has it.
+TELL_AGAIN = 3600.0
 
 
 class TenantWatch:
@@ -25,18 +27,25 @@ class TenantWatch:
         self._target = f"{public_url}/events"
         self._monotonic = monotonic
         self._due = monotonic()
+        # When it was told that a webhook is disabled, by its id.
+        self._told: dict[str, float] = {}
 
-    def disabled(self) -> list[Webhook]:
-        """Those that the tenant has disabled, if it is time to look again. What cannot be looked at is not known."""
-        if self._monotonic() < self._due:
+    def news(self) -> list[Webhook]:
+        """If it is time to look again: those that are disabled, and those that were and are enabled again.
+
+        One that stays disabled is among them once in `TELL_AGAIN` seconds. What cannot be looked at is not known.
+        """
+        now = self._monotonic()
+        if now < self._due:
             return []
-        self._due = self._monotonic() + LOOK_EVERY
+        self._due = now + LOOK_EVERY
         try:
             found = self._store.list_webhooks(WebhookQuery(url=self._target, limit=100)).items
         except QwebhookError:
             return []
-        return [
-            webhook
-            for webhook in found
-            if webhook.url.rstrip("/") == self._target and not webhook.enabled and webhook.disabled_reason_code
-        ]
+        pushing = [webhook for webhook in found if webhook.url.rstrip("/") == self._target]
+        told, disabled = self._told, [webhook for webhook in pushing if not webhook.enabled]
+        again = [webhook for webhook in pushing if webhook.enabled and webhook.id in told]
+        due = [webhook for webhook in disabled if now >= told.get(webhook.id, float("-inf")) + TELL_AGAIN]
+        self._told = {webhook.id: now if webhook in due else told[webhook.id] for webhook in disabled}
+        return [*due, *again]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +16,6 @@ import msgspec
 from qwebhook.model.errors import Forbidden, NotFound, Unavailable
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.source.items import time_of
-from qwebhook.store.rest.answers import Answer
 from qwebhook.store.rest.remote import Remote
 
 PATH = "/api/v1/audits"
@@ -62,20 +60,12 @@ class _List(msgspec.Struct):
 class AuditLog:
     """`AuditPages` of a tenant.
 
-    before_request: called before each request, to keep within the tenant's limits. monotonic: seconds.
+    before_request: called before each request, to keep within the tenant's limits.
     """
 
-    def __init__(
-        self,
-        remote: Remote,
-        before_request: Callable[[], None] = lambda: None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, remote: Remote, before_request: Callable[[], None] = lambda: None) -> None:
         self._remote = remote
         self._before_request = before_request
-        self._monotonic = monotonic
-        # The tenant's time less the monotonic clock's, in milliseconds: the machine's clock does not matter.
-        self._ahead: int | None = None
 
     @property
     def name(self) -> str:
@@ -83,13 +73,15 @@ class AuditLog:
         return f"audits:{self._remote.url}"
 
     def now(self) -> int:
-        if self._ahead is None:
-            items = self._page(PATH, {"limit": "1"}).items
-            if self._ahead is None:
-                # A tenant whose answers have no date: its latest event is the best guess.
-                times = [time for time in map(time_of, items) if time is not None]
-                self._ahead = max(times, default=time.time_ns() // 1_000_000) - self._elapsed()
-        return self._ahead + self._elapsed()
+        told = self._remote.time.now()
+        if told is not None:
+            return told
+        items = self._page(PATH, {"limit": "1"}).items
+        if self._remote.time.now() is None:
+            # A tenant whose answers have no date: its latest event is the best guess.
+            times = [moment for moment in map(time_of, items) if moment is not None]
+            self._remote.time.assume(max(times, default=time.time_ns() // 1_000_000))
+        return self.now()
 
     def log(self, start: int, end: int, cursor: str | None) -> AuditPage:
         window = f"{to_rfc3339(start)}/{to_rfc3339(end)}"
@@ -111,24 +103,8 @@ class AuditLog:
             raise NotFound(
                 f"{self._remote.name} has no audit log", "a source is the context of a Qlik Cloud tenant"
             ) from None
-        self._note_time(answer)
         found: _List = self._remote.decoded(answer, _List)
         return AuditPage([bytes(item) for item in found.data], self._cursor(found))
-
-    def _note_time(self, answer: Answer) -> None:
-        """Take the tenant's time from an answer. Its seconds are whole, so that the estimate is never ahead of it."""
-        try:
-            told = parsedate_to_datetime(answer.headers.get("date", ""))
-        except (ValueError, TypeError):
-            return
-        moment = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-        ahead = int(moment.timestamp()) * SECOND - self._elapsed()
-        # The latest of the estimates lags least behind; unless the tenant's clock was set back.
-        if self._ahead is None or ahead > self._ahead or ahead < self._ahead - 2 * SECOND:
-            self._ahead = ahead
-
-    def _elapsed(self) -> int:
-        return int(self._monotonic() * 1000)
 
     def _cursor(self, found: _List) -> str | None:
         """The cursor alone, and not the link: the next request goes where this one went, whatever a link says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -79,6 +79,32 @@ def backfill(
         done.enqueued += step.enqueued
         reached = max([reached, *(moment for moment in map(time_of, items) if moment is not None and moment < until)])
         yield BackfillPage(reached, skips, step)
+
+
+def paced(put: Put, rate: float, sleep: Callable[[float], None]) -> Put:
+    """A `put` that delivers so many events a second at most. sleep: seconds."""
+    at_once = max(int(rate), 1)
+
+    def put_slowly(events: list[Event]) -> BackfillStep:
+        steps = []
+        for first in range(0, len(events), at_once):
+            steps.append(put(events[first : first + at_once]))
+            if steps[-1].enqueued:
+                sleep(steps[-1].enqueued / rate)
+        return joined(steps)
+
+    return put_slowly
+
+
+def joined(steps: Sequence[BackfillStep]) -> BackfillStep:
+    """What several steps did."""
+    return BackfillStep(
+        sum(step.delivered for step in steps),
+        sum(step.pending for step in steps),
+        sum(step.unknown for step in steps),
+        sum(step.enqueued for step in steps),
+        [claim for step in steps for claim in step.claims],
+    )
 
 
 def _wants(endpoint: Endpoint, event: Event, done: Backfilled) -> bool:

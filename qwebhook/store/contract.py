@@ -62,11 +62,14 @@ class WebhookQuery(msgspec.Struct, kw_only=True):
 class DeliveryQuery(msgspec.Struct, kw_only=True):
     """Which deliveries, in which order, as in WebhookQuery. webhook_id None means those of every webhook; a database
     has those of deleted ones among them.
+
+    own: of one webhook, only those made since it was given to the user whose it is. A server knows by itself who asks.
     """
 
     webhook_id: str | None = None
     event_type: str | None = None
     status: Status | None = None
+    own: bool = False
     sort: DeliverySort = "-triggeredAt"
     limit: int = 20
     cursor: str | None = None
@@ -97,7 +100,8 @@ class Administration(Protocol):
         """
 
     def patch_webhook(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
-        """Apply a patch in one transaction. Enabling clears `disabledReason` and resumes what was held.
+        """Apply a patch in one transaction. Enabling clears `disabledReason` and resumes what was held; giving the
+        webhook to a user cancels what is pending, since it was not for them.
 
         Raises InvalidPatch, InvalidWebhook, InvalidFilter, Forbidden.
         """
@@ -105,7 +109,7 @@ class Administration(Protocol):
     def replace_webhook(self, webhook_id: str, replacement: WebhookReplacement, by: str) -> Webhook:
         """Replace what clients write, in one transaction: what is left out is cleared (`WebhookReplacement`).
 
-        Raises InvalidWebhook, InvalidFilter, Forbidden.
+        Enabling and giving do what they do in a patch. Raises InvalidWebhook, InvalidFilter, Forbidden.
         """
 
     def rotate_secret(self, webhook_id: str, secret: str, grace: int, by: str) -> Webhook:
@@ -123,16 +127,20 @@ class Administration(Protocol):
 
     def list_deliveries(self, query: DeliveryQuery) -> Page[Delivery]: ...
 
-    def get_delivery(self, webhook_id: str, delivery_id: str) -> Delivery: ...
+    def get_delivery(self, webhook_id: str, delivery_id: str, own: bool = False) -> Delivery:
+        """own: as in DeliveryQuery."""
 
-    def list_attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
-        """The attempts of a delivery, first to last."""
+    def list_attempts(self, webhook_id: str, delivery_id: str, own: bool = False) -> list[Attempt]:
+        """The attempts of a delivery, first to last. own: as in DeliveryQuery."""
 
     def endpoint(self, webhook_id: str) -> Endpoint:
         """The webhook with its secrets, for signing by hand and for test-fires."""
 
     def statistics(self) -> Statistics:
         """What there is, and how deliveries have fared in the history that is kept."""
+
+    def list_statistics(self, query: StatisticsQuery) -> Page[WebhookStatistics]:
+        """The figures of each webhook, in the order they were made. Raises InvalidInput as `list_webhooks` does."""
 
     def close(self) -> None: ...
 
@@ -149,11 +157,15 @@ class WebhookStatistics(msgspec.Struct, kw_only=True, rename="camel"):
     failed: int
 
 
-class Statistics(msgspec.Struct, kw_only=True, rename="camel"):
-    """The figures of a store, and of each of its webhooks, in the order they were made.
+class StatisticsQuery(msgspec.Struct, kw_only=True):
+    """Which page of the webhooks' figures, as in WebhookQuery."""
 
-    What is on record of deleted webhooks counts for the store.
-    """
+    limit: int = 20
+    cursor: str | None = None
+
+
+class Statistics(msgspec.Struct, kw_only=True, rename="camel"):
+    """The figures of a store. What is on record of deleted webhooks counts, too."""
 
     webhooks: int
     enabled: int
@@ -161,7 +173,6 @@ class Statistics(msgspec.Struct, kw_only=True, rename="camel"):
     oldest_pending_at: str | None
     succeeded: int
     failed: int
-    by_webhook: list[WebhookStatistics]
 
 
 class Token(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -313,12 +324,17 @@ class ReplayQuery(msgspec.Struct, frozen=True):
     everything: bool = False
 
 
+# A place among past events: when one was accepted (milliseconds since the epoch), and its row.
+Place = tuple[int, int]
+BEGINNING: Place = (0, 0)
+
+
 class ReplayStep(msgspec.Struct):
     """What one step of a replay did. matching: events that the webhook wants; of these, delivered: those left out
     because they have a success on record; pending: those left out because they wait in the queue.
 
     claims: the deliveries that were put into the queue; in a dry run none is, and `enqueued` says how many would be.
-    last: the row of the last event looked at, from which the next step goes on; None when there are no more.
+    last: the place of the last event looked at, from which the next step goes on; None when there are no more.
     """
 
     matching: int
@@ -326,7 +342,7 @@ class ReplayStep(msgspec.Struct):
     pending: int
     enqueued: int
     claims: list[Claim]
-    last: int | None
+    last: Place | None
 
 
 class ReplayOutcome(msgspec.Struct):
@@ -398,13 +414,16 @@ class Journal(Protocol):
         success ends a webhook's failing; a failure counts for nothing.
         """
 
-    def replay(self, query: ReplayQuery, after: int, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
-        """Look at up to `limit` past events, in order, beginning after an event's row (0: at the first), and put those
-        that the webhook is to have into its queue again. Each gets a delivery of its own, due now. Raises NotFound.
+    def replay(self, query: ReplayQuery, after: Place, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
+        """Look at up to `limit` past events, in order, beyond a place, and put those that the webhook is to have into
+        its queue again. Each gets a delivery of its own, due now. Raises NotFound.
         """
 
-    def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
-        """How the deliveries of a webhook's row with sequences from `first` to `last` have fared."""
+    def replay_outcome(self, webhook_id: str, first: int, last: int, own: bool = False) -> ReplayOutcome:
+        """How the deliveries of a webhook with sequences from `first` to `last` have fared, also when it is deleted.
+
+        own: as in DeliveryQuery. Raises NotFound for a webhook that never was.
+        """
 
     def backfill(
         self, webhook_id: str, events: Sequence[Event], now: int, *, accept: bool, dry_run: bool = False

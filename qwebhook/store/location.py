@@ -33,6 +33,8 @@ class RestLocation(msgspec.Struct, frozen=True):
 
 
 Location = FileLocation | RestLocation
+# Where Qlik Cloud's tenants are: https://TENANT.REGION.qlikcloud.com.
+_TENANTS = (".qlikcloud.com", ".qlikcloudgov.com")
 
 
 def parse_location(text: str) -> Location:
@@ -41,6 +43,7 @@ def parse_location(text: str) -> Location:
     if not scheme:
         if not text.strip():
             raise InvalidInput("the store is empty", "give a path or a URL")
+        _refuse_a_host(text)
         return FileLocation(Path(text).expanduser().absolute())
     if scheme == "sqlite":
         path = unquote(urlsplit(text).path)
@@ -50,6 +53,16 @@ def parse_location(text: str) -> Location:
     if scheme in ("http", "https"):
         return _server(text)
     raise InvalidInput(f"stores of kind {scheme!r} are not supported", "give a path, sqlite:///PATH or https://HOST")
+
+
+def _refuse_a_host(text: str) -> None:
+    """Raises InvalidInput for what would be a file by its form, and is meant as a tenant or a server."""
+    host = text.partition("/")[0]
+    name, _, port = host.partition(":")
+    if name.lower().endswith(_TENANTS):
+        raise InvalidInput(f"{text} is the name of a tenant, and not its URL", f"write https://{text}")
+    if port.isdigit() and "\\" not in text:
+        raise InvalidInput(f"{text} is an address, and not a URL", f"write https://{text}, or http:// on this machine")
 
 
 def _server(text: str) -> RestLocation:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from qwebhook.store.contract import ReplayStep
+from qwebhook.store.contract import Claim, ReplayStep
 
 
 class Replayed(msgspec.Struct, rename="camel"):
@@ -28,7 +30,11 @@ class Replayed(msgspec.Struct, rename="camel"):
         self.delivered += step.delivered
         self.pending += step.pending
         self.enqueued += step.enqueued
-        for claim in step.claims:
+        self.add_claims(step.claims)
+
+    def add_claims(self, claims: Iterable[Claim]) -> None:
+        """Extend the ranges by new deliveries, in order."""
+        for claim in claims:
             if self.ranges and self.ranges[-1][1] + 1 == claim.sequence:
                 self.ranges[-1] = self.ranges[-1][0], claim.sequence
             else:

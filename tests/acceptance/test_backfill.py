@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from qwebhook.model.signature import verify_qlik
+from qwebhook.model.webhook import Settings
 from tests.acceptance.conftest import Serve
 from tests.acceptance.processes import Home, Server
 from tests.acceptance.receiver import Answer, Receiver
@@ -48,7 +49,7 @@ def replay(server: Server, *options: object) -> subprocess.CompletedProcess[str]
 
 
 def test_what_the_log_has_and_the_webhook_has_not_had(tenant: Tenant, server: Server, receiver: Receiver) -> None:
-    server.create_webhook(url=receiver.url("/hook"), filter='spaceId eq "s1"')
+    server.create_webhook(url=receiver.url("/hook"), filter='spaceId eq "s1"', qwebhook=Settings(ordering="strict"))
     server.create_webhook(name="other", url=receiver.url("/other"))
     space = {"extensions": {"spaceId": "s1"}}
     old, had, new = past(tenant, 100, **space), past(tenant, 3, **space), past(tenant, 1, **space)
@@ -77,6 +78,23 @@ def test_what_the_log_has_and_the_webhook_has_not_had(tenant: Tenant, server: Se
     assert len(receiver.at("/other")) == 1
     again = replayed(replay(server, "--since", "120d"))
     assert (again["enqueued"], again["delivered"] + again["pending"]) == (0, 3)
+
+
+@pytest.mark.parametrize(("answers", "code", "succeeded"), [([200, 200], 0, 2), ([200, 410], 7, 1)])
+def test_what_comes_of_it_can_be_waited_for(
+    tenant: Tenant, server: Server, receiver: Receiver, answers: list[int], code: int, succeeded: int
+) -> None:
+    server.create_webhook(url=receiver.url("/hook"), qwebhook=Settings(ordering="strict"))
+    past(tenant, 2), past(tenant, 1)
+    receiver.answers("/hook", *map(Answer, answers))
+    counts = replayed(replay(server, "--since", "7d", "--wait", "20s"), code)
+    assert counts["outcome"] == {"pending": 0, "succeeded": succeeded, "failed": 2 - succeeded}
+    server.signal(15)
+    server.wait()
+    past(tenant, 0.5)
+    alone = replay(server, "--since", "7d", "--wait", "20s")
+    assert alone.returncode == 6
+    assert "nothing was replayed" in alone.stderr
 
 
 def test_what_a_source_will_bring_is_left_to_it(tenant: Tenant, serve: Serve, receiver: Receiver) -> None:
@@ -115,11 +133,34 @@ def test_a_tenant_s_webhook_gets_what_the_service_lost(home: Home, tenant: Tenan
     assert len({one.headers["webhook-id"] for one in receiver.received}) == 2
 
 
+def test_what_failed_is_not_passed_by_what_says_how_to_go_on(home: Home, tenant: Tenant, receiver: Receiver) -> None:
+    hook = tenant.webhooks.add(name="reports", url="https://hooks.example.com/hook", eventTypes=[APP_CREATED])
+    tenant.webhooks.all[hook["id"]].fields["url"] = receiver.url("/hook")
+    tenant.audits.add_many(150)
+    tenant.faults.inject(truncated(), path="*/audits*", after=2, times=None)
+    receiver.answers("/hook", Answer(500), Answer(200))
+    command = ("replay", "reports", "--context", "prod", *SOURCE, "--since", "1h")
+    broken_off = home.run(*command)
+    assert broken_off.returncode == 6
+    assert "goes on from there" not in broken_off.stderr
+    tenant.faults.mend()
+    assert replayed(home.run(*command, "-o", "json"))["failed"] == 0
+    assert len(set(ids(receiver))) == 150
+
+
+def test_what_the_tenant_has_no_records_of_any_more_is_told(home: Home, tenant: Tenant) -> None:
+    tenant.webhooks.add(name="reports", url="https://hooks.example.com/hook", eventTypes=[APP_CREATED])
+    command = ("replay", "reports", "--context", "prod", *SOURCE, "--dry-run", "--since")
+    assert "records of seven days" in home.run(*command, "8d").stderr
+    assert home.run(*command, "7d").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
         (["--since", "7d", "--all"], 2),
-        (["--since", "7d", "--wait", "1s"], 2),
+        (["--since", "7d", "--wait", "1s", "--dry-run"], 2),
+        (["--since", "7d", "--wait", "soon"], 2),
         (["--since", "1h", "--until", "2h"], 2),
         (["--since", "soon"], 2),
         (["--since", "7d", "--rate", "0"], 2),

@@ -392,6 +392,22 @@ class TestUseAndShow:
         assert tenant.key not in outcome.err
 
 
+def test_a_file_with_a_key_that_everyone_can_read_is_told(cli: Cli, tenant: Tenant) -> None:
+    config = cli.home / "c" / "config.toml"
+    config.parent.mkdir()
+    cli.environ["QWEBHOOK_CONFIG"] = str(config)
+    config.write_text(f'[contexts.a]\nstore = "{tenant.url}"\ntoken = "{tenant.key}"\n')
+    config.chmod(0o644)
+    told = cli.ok("list", "--context", "a").err
+    assert f"warning: {config} holds a key, and everyone on this machine can read it" in told
+    assert tenant.key not in told
+    config.chmod(0o640)
+    assert "warning" not in cli.ok("list", "--context", "a").err
+    config.write_text(f'[contexts.a]\nstore = "{tenant.url}"\ntoken = "env:KEY"\n')
+    config.chmod(0o644)
+    assert "warning" not in cli.ok("list", "--context", "a", environ={"KEY": tenant.key}).err
+
+
 class TestRemove:
     def test_it_is_gone_and_no_longer_current(self, cli: Cli, tenant: Tenant) -> None:
         add(cli, tenant, "prod", "--use")

@@ -97,3 +97,13 @@ def test_a_file_of_another_kind(cli: Cli, text: str, words: str) -> None:
     assert outcome.code == 2
     assert words in outcome.error
     assert "secret-key" not in outcome.err
+
+
+@pytest.mark.parametrize("key", ["", "two words", "env:HOME", "@/etc/hostname", "sch\u00fcssel"])
+def test_what_cannot_be_a_key_is_left_out(cli: Cli, tenant: Tenant, key: str) -> None:
+    # A file of another's must not have a file or a variable of the user's sent to the server that it names.
+    text = f"contexts: {{a: {{server: '{tenant.url}', headers: {{authorization: 'Bearer {key}'}}}}}}\n"
+    outcome = cli.ok("context", "import", "--from", vendor_file(cli.home / "c.yml", text))
+    assert "a is left out: its header Authorization holds no key" in outcome.err
+    assert not key or key not in outcome.err
+    assert cli.ok("context", "list", "-q").out == ""

@@ -301,6 +301,20 @@ class TestTrouble:
         assert f"`qwebhook context add NAME {tenant.url}`" in outcome.error
         assert cli.run("list", "--store", tenant.url, environ={"QWEBHOOK_TOKEN": tenant.key}).code == 0
 
+    def test_a_variable_that_goes_before_the_context_is_named(self, cli: Cli, tenant: Tenant) -> None:
+        stale = {"QWEBHOOK_TOKEN": "stale"}
+        outcome = cli.run("list", environ=stale)
+        assert outcome.code == 4
+        overruled, error = outcome.err.splitlines()
+        assert overruled == "qwebhook: QWEBHOOK_TOKEN is used, and not the credentials of context prod"
+        assert error.endswith(
+            "put a valid key into QWEBHOOK_TOKEN, or unset it, so that the credentials of context prod are used"
+        )
+        told = cli.run("list", "--verbose", environ=stale).err
+        assert f"credentials for {tenant.url}: a key, from QWEBHOOK_TOKEN" in told
+        assert f"credentials for {tenant.url}: a key, from {cli.home}" in cli.ok("list", "--verbose").err
+        assert "stale" not in told
+
     @pytest.mark.parametrize(("variable", "value"), [("QWEBHOOK_STORE", "url"), ("QWEBHOOK_CONTEXT", "name")])
     def test_the_variables_name_it_too(self, cli: Cli, tenant: Tenant, variable: str, value: str) -> None:
         cli.ok("context", "use", "--none")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from qwebhook.cli import replaying
+from qwebhook.cli.replaying import webhooks_to_replay
+from qwebhook.cli.session import Session
+from qwebhook.model.webhook import Webhook
 from tests.acceptance.processes import Server, until
 from tests.acceptance.receiver import Answer, Receiver
 from tests.builders import cloud_event_body
@@ -36,16 +41,29 @@ def replayed(cli: Cli, *arguments: str) -> list[tuple[int, ...]]:
     return [(one["matching"], one["delivered"], one["pending"], one["enqueued"]) for one in outcome.json]
 
 
-def waited_for(cli: Cli, duration: str) -> subprocess.Popen[str]:
-    """A process that replays to webhook `a` and waits."""
+def started(cli: Cli, *options: str, **environ: str) -> subprocess.Popen[str]:
+    """A process that replays to webhook `a`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "qwebhook", "replay", "a", "--since", "1d", "--wait", duration],
+        [sys.executable, "-m", "qwebhook", "replay", "a", "--since", "1d", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env=process_environ(cli.environ),
+        env=process_environ(cli.environ) | environ,
         text=True,
     )
+
+
+def waited_for(cli: Cli, duration: str) -> subprocess.Popen[str]:
+    """A process that replays to webhook `a` and waits."""
+    return started(cli, "--wait", duration)
+
+
+def take_in_many(cli: Cli) -> int:
+    """Make webhook `a`, which is disabled, and let many events come for it; how many."""
+    cli.create("a", "--disabled")
+    many = 20_000
+    take_in(cli, *(f"e{number}" for number in range(many)), at=time.time_ns() // 1_000_000 - HOUR)
+    return many
 
 
 class TestCounts:
@@ -203,3 +221,67 @@ class TestWithAServer:
         assert waiting.returncode == 130
         assert (out, err) == ("", "qwebhook: deliveries enqueued before that, which stay in the queue: 3\n")
         assert pending(served) == 3
+
+    def test_a_remote_one_tells_how_far_it_is_while_it_waits(self, served: Cli, server: Server) -> None:
+        served.environ |= {"QWEBHOOK_STORE": server.url, "QWEBHOOK_TOKEN": server.token("admin")}
+        outcome = served.ok("replay", "a", "--since", "1d", "--wait", "30s", terminal=True)
+        assert "3 of 3 decided" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+class TestBrokenOff:
+    def test_ctrl_c_tells_how_many_were_enqueued(self, cli: Cli) -> None:
+        many = take_in_many(cli)
+        process = started(cli)
+        until(lambda: pending(cli) > 0, "the replay has begun")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out) == (130, "")
+        enqueued = pending(cli)
+        assert 0 < enqueued < many
+        told = f"qwebhook: deliveries enqueued before that, which stay in the queue: {enqueued}\n"
+        assert err == NO_SERVER + "qwebhook: a is disabled: what is replayed is held until it is enabled\n" + told
+
+    def test_the_server_goes_no_further_and_where_it_tells_is_said(self, cli: Cli, server: Server) -> None:
+        many = take_in_many(cli)
+        process = started(cli, QWEBHOOK_STORE=server.url, QWEBHOOK_TOKEN=server.token("admin"))
+        until(lambda: pending(cli) > 0, "the replay has begun")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out) == (130, "")
+        assert err == (
+            "qwebhook: the server goes no further with a, and its log says how many deliveries it had enqueued;"
+            " they stay in the queue\n"
+        )
+        line = server.wait_log("replay ended early", reason="the client has gone")
+        assert 0 < line["enqueued"] == pending(cli) < many
+
+
+class TestDeletedMeanwhile:
+    """By another process, after it was chosen."""
+
+    @pytest.fixture
+    def deleting(self, made: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+        """A command line whose `a` is gone when it is to be replayed to."""
+
+        def chosen(session: Session, reference: str | None) -> list[Webhook]:
+            found = webhooks_to_replay(session, reference)
+            made.ok("delete", "a", "--yes")
+            return found
+
+        monkeypatch.setattr(replaying, "webhooks_to_replay", chosen)
+        return made
+
+    @pytest.mark.parametrize("remote", [False, True])
+    def test_the_others_are_replayed_to(self, deleting: Cli, server: Server, remote: bool) -> None:
+        deleting.create("b")
+        if remote:
+            deleting.environ |= {"QWEBHOOK_STORE": server.url, "QWEBHOOK_TOKEN": server.token("admin")}
+        outcome = deleting.ok("replay", "--since", "2026-11-24", "-o", "json")
+        assert [(one["name"], one["enqueued"]) for one in outcome.json] == [("b", 3)]
+        assert "qwebhook: a has been deleted meanwhile\n" in outcome.err
+
+    def test_one_that_is_named_is_not_found(self, deleting: Cli) -> None:
+        outcome = deleting.run("replay", "a", "--since", "2026-11-24")
+        assert outcome.code == 5
+        assert "there is no webhook" in outcome.err

@@ -63,8 +63,23 @@ def test_what_was_accepted_before_goes_out_in_order(store: SqliteStore) -> None:
         assert told[-1] == 35
         await engine.pass_time(1)
         assert ids(engine, "late") == [str(number) for number in range(35)]
-        row = store.endpoint(late.id).row
-        assert await outcome(engine.writer.run, row, replayed.ranges) == ReplayOutcome(0, 35, 0)
+        assert await outcome(engine.writer.run, late.id, replayed.ranges) == ReplayOutcome(0, 35, 0)
+
+    with_engine(store, test)
+
+
+def test_others_who_wait_for_the_file_are_given_a_moment_after_each_step(store: SqliteStore) -> None:
+    async def test(engine: Engine) -> None:
+        await engine.publish(35)
+        one = engine.create("one")
+
+        async def took(dry_run: bool) -> float:
+            began = engine.loop.passed
+            await replay(engine.writer.run, query(one), engine.loop.clock, dry_run=dry_run)
+            return engine.loop.passed - began
+
+        assert await took(dry_run=True) == 0  # it keeps nobody waiting
+        assert await took(dry_run=False) == pytest.approx(4 * replaying.PAUSE)
 
     with_engine(store, test)
 
@@ -90,10 +105,9 @@ def test_ranges_name_the_new_deliveries_and_no_others(store: SqliteStore) -> Non
         first, second = replayed.ranges
         assert (first[1] - first[0] + 1, second[1] - second[0] + 1) == (20, 10)
         assert second[0] > first[1] + 1
-        row = store.endpoint(one.id).row
-        found = await outcome(engine.writer.run, row, replayed.ranges)
+        found = await outcome(engine.writer.run, one.id, replayed.ranges)
         assert found.pending + found.succeeded == 30
-        assert await outcome(engine.writer.run, row, []) == ReplayOutcome(0, 0, 0)
+        assert await outcome(engine.writer.run, one.id, []) == ReplayOutcome(0, 0, 0)
 
     with_engine(store, test)
 

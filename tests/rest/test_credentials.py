@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qwebhook.model.errors import InvalidInput, NotAuthorised, Unavailable
-from qwebhook.store.rest.credentials import MARGIN, BearerKey, KeyCommand, OAuthClient
+from qwebhook.store.rest.credentials import MARGIN, BearerKey, Credentials, KeyCommand, OAuthClient, Replaceable
 from tests.rest.conftest import ADVICE, Connect
 from tests.tenant import Tenant
 from tests.tenant.access import Client
@@ -238,3 +238,41 @@ def test_what_a_command_prints_must_be_a_key(text: str) -> None:
 def test_an_empty_command_is_refused(argv: list[str]) -> None:
     with pytest.raises(InvalidInput):
         KeyCommand(argv)
+
+
+# Credentials that are replaced while they are in use
+
+
+def test_a_key_that_was_replaced_is_looked_up_when_it_is_refused(tenant: Tenant, connect: Connect) -> None:
+    keys = [tenant.key]
+    remote = connect(credentials=Replaceable(lambda: BearerKey(keys[-1], ADVICE)))
+    assert remote.request("GET", WEBHOOKS).status == 200
+    tenant.access.expire(tenant.key)
+    with pytest.raises(NotAuthorised, match="does not accept"):
+        remote.request("GET", WEBHOOKS)
+    keys.append(tenant.access.new_key("admin"))
+    assert remote.request("GET", WEBHOOKS).status == 200
+    assert len(tenant.log.requests("GET", WEBHOOKS)) == 4
+
+
+def test_an_oauth_client_that_was_replaced_is_looked_up(tenant: Tenant, client: Client, cache: Path) -> None:
+    secrets = ["wrong"]
+
+    def look_up() -> Credentials:
+        return OAuthClient(tenant.url, client.id, secrets[-1], cache, advice=ADVICE, sleep=lambda _: None)
+
+    credentials = Replaceable(look_up)
+    with pytest.raises(NotAuthorised):
+        credentials.authorization()
+    secrets.append(client.secret)
+    assert (credentials.authorization() or "").startswith("Bearer ")
+
+
+def test_a_granted_token_that_is_refused_is_granted_anew(
+    tenant: Tenant, client: Client, cache: Path, connect: Connect
+) -> None:
+    remote = connect(credentials=Replaceable(lambda: oauth(tenant, client, cache)))
+    assert remote.request("GET", WEBHOOKS).status == 200
+    tenant.access.expire(remote.credentials.authorization().removeprefix("Bearer "))
+    assert remote.request("GET", WEBHOOKS).status == 200
+    assert asked(tenant) == 2

@@ -88,9 +88,18 @@ def test_retry_after_is_obeyed(tenant: Tenant, connect: Connect, naps: list[floa
 
 
 def test_retry_after_may_be_a_date(tenant: Tenant, remote: Remote, naps: list[float]) -> None:
-    tenant.faults.inject(status(429, retry_after=formatdate(usegmt=True)))
+    tenant.faults.inject(status(429, retry_after=formatdate(time.time() + 10, usegmt=True)))
     remote.request("GET", WEBHOOKS)
-    assert naps == [pytest.approx(0.0, abs=0.2)]
+    assert naps == [pytest.approx(10, abs=2)]
+
+
+@pytest.mark.parametrize("asked", [0, "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_who_asks_for_no_wait_is_not_stormed(
+    tenant: Tenant, remote: Remote, naps: list[float], asked: int | str
+) -> None:
+    tenant.faults.inject(status(429, retry_after=asked), times=None)
+    assert troubled(Unavailable, remote).endswith("try again later")
+    assert naps == [1.0, 2.0, 4.0]
 
 
 def test_clocks_that_differ_do_not_change_the_wait(tenant: Tenant, remote: Remote, naps: list[float]) -> None:
@@ -223,6 +232,15 @@ def test_a_refusal_is_the_error_that_its_status_says(
     assert "This went wrong" in said
     assert "do that" in said
     assert len(tenant.log.requests()) == 1
+
+
+@pytest.mark.parametrize(("code", "error"), [(400, InvalidInput), (403, Forbidden), (404, NotFound)])
+def test_a_refusal_in_one_word_says_whose_it_is(
+    tenant: Tenant, remote: Remote, code: int, error: type[QwebhookError]
+) -> None:
+    body = b'{"errors": [{"code": "X-1", "title": "Nothing more"}], "traceId": "1"}'
+    tenant.faults.inject(answer(code, body, content_type="application/json"))
+    assert troubled(error, remote) == f"{NAME}: Nothing more"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from qwebhook.model.errors import (
 )
 from qwebhook.model.patch import PatchOperation, replacements
 from qwebhook.model.webhook import Webhook, check_draft
-from qwebhook.store.contract import DeliveryQuery, ReplayQuery, Role, WebhookQuery
+from qwebhook.store.contract import DeliveryQuery, Role, StatisticsQuery, WebhookQuery
 from qwebhook.store.rest import RestStore
 from qwebhook.store.rest.credentials import BearerKey
 from qwebhook.store.rest.remote import Remote
@@ -170,7 +171,8 @@ def test_a_user_has_what_is_the_user_s(server: Server, open_as: Open, store: Res
     assert [one.id for one in user.list_webhooks(WebhookQuery(name=own.name)).items] == [own.id]
     with pytest.raises(NotFound):
         user.find_webhook(webhook.name)
-    for call in (user.statistics, user.list_tokens, lambda: user.list_deliveries(DeliveryQuery())):
+    figures = partial(user.list_statistics, StatisticsQuery())
+    for call in (user.statistics, figures, user.list_tokens, lambda: user.list_deliveries(DeliveryQuery())):
         with pytest.raises(Forbidden):
             call()
 
@@ -243,16 +245,15 @@ def test_a_test_fire_is_sent_by_the_server(store: RestStore, receiver: Receiver,
 def test_past_events_are_replayed_and_their_outcome_is_told(server: Server, store: RestStore, webhook: Webhook) -> None:
     for _ in range(3):
         published(server, store, webhook)
-    nothing = store.replay(ReplayQuery(webhook.id, 0, EVER))
+    nothing = store.replay(webhook.id, 0)
     assert (nothing.matching, nothing.delivered, nothing.enqueued, nothing.ranges) == (3, 3, 0, [])
-    query = ReplayQuery(webhook.id, 0, EVER, everything=True)
-    counted = store.replay(query, dry_run=True)
+    counted = store.replay(webhook.id, 0, EVER, everything=True, dry_run=True)
     assert (counted.enqueued, counted.ranges) == (3, [])
-    done = store.replay(query)
+    done = store.replay(webhook.id, 0, everything=True)
     assert done.enqueued == 3
     until(lambda: store.replay_outcome(done).succeeded == 3, "three deliveries")
     with pytest.raises(NotFound):
-        store.replay(ReplayQuery(MISSING, 0, EVER))
+        store.replay(MISSING, 0)
 
 
 def test_what_is_pending_is_discarded(server: Server, store: RestStore, receiver: Receiver, webhook: Webhook) -> None:
@@ -265,6 +266,8 @@ def test_what_is_pending_is_discarded(server: Server, store: RestStore, receiver
 def test_statistics_are_those_of_the_database(server: Server, store: RestStore, webhook: Webhook) -> None:
     published(server, store, webhook)
     until(lambda: store.statistics() == server.store.statistics(), "the same figures")
+    query = StatisticsQuery(limit=100)
+    assert store.list_statistics(query).items == server.store.list_statistics(query).items
 
 
 def test_both_secrets_sign_in_the_grace_period(server: Server, store: RestStore, webhook: Webhook) -> None:

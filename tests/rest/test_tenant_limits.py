@@ -14,7 +14,7 @@ from qwebhook.model.errors import (
 )
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import Settings, WebhookReplacement
-from qwebhook.store.contract import ReplayQuery, WebhookQuery
+from qwebhook.store.contract import StatisticsQuery, WebhookQuery
 from qwebhook.store.rest import RestStore
 from qwebhook.store.rest.service import CORE, Known
 from tests.builders import SECRET, USER, webhook_draft
@@ -29,6 +29,7 @@ from tests.tenant import Tenant
         (lambda store, _: store.discard_pending(MISSING), "nothing pending"),
         (lambda store, _: store.list_attempts(MISSING, MISSING), "one attempt"),
         (lambda store, _: store.statistics(), "no figures"),
+        (lambda store, _: store.list_statistics(StatisticsQuery()), "no figures"),
         (lambda store, _: store.list_tokens(), "no tokens"),
         (lambda store, _: store.create_token("a", "admin", None), "no tokens"),
         (lambda store, _: store.revoke_token("a"), "no tokens"),
@@ -36,7 +37,7 @@ from tests.tenant import Tenant
         (lambda store, _: store.create_inbound("a", [SECRET], USER), "no inbounds"),
         (lambda store, _: store.remove_inbound("a"), "no inbounds"),
         (lambda store, _: store.test_fire(MISSING, b"{}"), "no test events"),
-        (lambda store, _: store.replay(ReplayQuery(MISSING, 0, 1)), "no events to replay"),
+        (lambda store, _: store.replay(MISSING, 0, 1), "no events to replay"),
         (lambda store, given: store.endpoint(given), "cannot be read back"),
     ],
 )

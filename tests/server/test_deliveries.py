@@ -97,6 +97,37 @@ def test_a_user_sees_the_deliveries_of_its_own_webhooks(server: Server, user: As
     assert right(user.post(resend), 201)["status"] == "fail"
 
 
+def test_what_came_before_a_webhook_was_given_to_a_user_is_not_for_them(
+    server: Server, admin: Asking, user: Asking, receiver: Receiver, webhook: dict[str, Any]
+) -> None:
+    receiver.answers(path_of(webhook), Answer(), Answer(503), Answer())
+    publish(server, webhook, userid="stranger", ownerid="stranger")
+    (before,) = recorded(admin, webhook)
+    publish(server, webhook, userid="stranger", ownerid="stranger")
+    until(lambda: recorded(admin, webhook, 2)[0]["qwebhook"]["state"] == "retrying", "one waits for its retry")
+    path, own = f"{CORE}/webhooks/{webhook['id']}", f"{OWN}/webhooks/{webhook['id']}"
+    right(admin.patch(path, change("/level", "user"), change("/ownerId", USER)), 204)
+
+    assert right(user.get(f"{path}/deliveries"))["data"] == []
+    wrong(user.get(f"{path}/deliveries/{before['id']}"), 404)
+    wrong(user.get(f"{own}/deliveries/{before['id']}/attempts"), 404)
+    wrong(user.post(f"{path}/deliveries/{before['id']}/actions/resend"), 404)
+    question = {"replays": [{"webhookId": webhook["id"], "ranges": [[0, 2**63 - 1]]}]}
+    assert right(user.post(f"{OWN}/replays/outcome", question)) == {"pending": 0, "succeeded": 0, "failed": 0}
+    (replay,) = right(user.post(f"{OWN}/replays", {"webhookId": webhook["id"], "since": "2020-01-01T00:00:00Z"}))[
+        "data"
+    ]
+    assert replay["matching"] == 0
+    assert right(user.post(f"{own}/discard")) == {"discarded": 0}  # the retry was not theirs, either
+
+    publish(server, webhook, userid=USER)
+    (after,) = recorded(user, webhook)
+    right(user.get(f"{path}/deliveries/{after['id']}"))
+    assert recorded(admin, webhook, 3)[0] == after
+    assert recorded(admin, webhook, 3)[1]["qwebhook"]["state"] == "cancelled"
+    assert len(receiver.at(path_of(webhook))) == 3
+
+
 # Sending again
 
 

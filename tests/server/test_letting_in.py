@@ -87,12 +87,26 @@ def test_an_inbound_that_cannot_be_made(admin: Asking, body: Any, word: str) -> 
     assert SECRET not in str(error)
 
 
-def test_statistics(admin: Asking) -> None:
+def test_statistics(server: Server, admin: Asking) -> None:
     made = admin.made(enabled=True)
-    figures = right(admin.get(f"{OWN}/statistics"))
+    another = admin.made()
+    figures = right(admin.get(f"{OWN}/statistics?limit=1"))
+    totals = {name: value for name, value in figures.items() if name not in ("data", "links")}
     assert figures["webhooks"] >= figures["enabled"] >= 1
-    (own,) = [one for one in figures["byWebhook"] if one["webhookId"] == made["id"]]
-    assert (own["pending"], own["succeeded"], own["failed"]) == (0, 0, 0)
+    found = figures["data"]
+    assert len(found) == 1
+    while "next" in figures["links"]:
+        following = figures["links"]["next"]["href"]
+        assert following.startswith(f"{server.url}{OWN}/statistics?limit=1&next=")
+        figures = right(admin.get(following))
+        found += figures["data"]
+        assert figures.items() >= totals.items()
+    assert len(found) == totals["webhooks"]
+    assert [one["webhookId"] for one in found[-2:]] == [made["id"], another["id"]]
+    assert (found[-1]["pending"], found[-1]["succeeded"], found[-1]["failed"]) == (0, 0, 0)
+    assert found[-2] in right(admin.get(figures["links"]["prev"]["href"]))["data"]
+    wrong(admin.get(f"{OWN}/statistics?limit=101"), 400, "limit")
+    wrong(admin.get(f"{OWN}/statistics?next=x"), 400, "cursor")
 
 
 def test_information_names_what_there_is(server: Server) -> None:

@@ -123,7 +123,7 @@ def test_the_endpoint_has_the_secrets(store: Store) -> None:
     [
         {"name": " "},
         {"url": "ftp://files.example.com/"},
-        {"event_types": []},
+        {"event_types": [""]},
         {"event_types": [APP_CREATED, "com.qlik.app.created"]},
         {"headers": {"webhook-id": "1"}},
         {"encrypted_headers": {"x-a": "1"}, "headers": {"X-A": "2"}},

@@ -12,7 +12,7 @@ import pytest
 
 from qwebhook.model.errors import NotFound, QuotaExceeded
 from qwebhook.model.patch import PatchOperation, replacements
-from qwebhook.store.contract import ReplayQuery, WebhookQuery
+from qwebhook.store.contract import BEGINNING, ReplayQuery, WebhookQuery
 from tests.builders import SECRET, event, webhook_draft
 from tests.store.conftest import ANOTHER, ONE, Database, Driver, Store
 from tests.store.recordings import HOUR, NOW
@@ -156,7 +156,7 @@ def test_the_engine_goes_on_while_others_administer(database: Database) -> None:
 
     def replay() -> None:
         for _ in range(ROUNDS):
-            replaying.replay(ReplayQuery(made.id, 0, NOW + HOUR, everything=True), 0, 100, NOW)
+            replaying.replay(ReplayQuery(made.id, 0, NOW + HOUR, everything=True), BEGINNING, 100, NOW)
 
     at_once(accept, administer, replay)
     claims = journal.claim(row, NOW + HOUR, 1000, set())

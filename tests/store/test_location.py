@@ -65,6 +65,23 @@ def test_a_server_s_address_that_cannot_be_used(text: str) -> None:
     assert "hidden" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("acme.eu.qlikcloud.com", "write https://acme.eu.qlikcloud.com"),
+        ("Acme.US.QlikCloud.com/", "write https://Acme.US.QlikCloud.com/"),
+        ("acme.us.qlikcloudgov.com:443", "write https://acme"),
+        ("localhost:8787", "http:// on this machine"),
+        ("hooks.example.com:443/below", "write https://hooks"),
+    ],
+)
+def test_a_host_without_a_scheme_is_not_taken_for_a_file(text: str, hint: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_location(text)
+    assert hint in raised.value.hint
+    assert parse_location(f"./{text}") == FileLocation(Path(text).absolute())
+
+
 def test_the_file_is_made_only_when_that_is_asked_for(tmp_path: Path) -> None:
     location = parse_location(f"sqlite://{tmp_path}/q.db")
     with pytest.raises(StoreMissing):

@@ -15,7 +15,7 @@ import pytest
 from qwebhook.model.event import Event
 from qwebhook.model.signature import Signer
 from qwebhook.model.timestamps import to_rfc3339
-from qwebhook.store.contract import DeliveryQuery, ReplayQuery, WebhookQuery
+from qwebhook.store.contract import BEGINNING, DeliveryQuery, ReplayQuery, StatisticsQuery, WebhookQuery
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.connection import MIGRATIONS, Connection
 from tests.builders import APP_CREATED, APP_DELETED, OWNER, SECRET, URL, USER, event
@@ -178,7 +178,26 @@ def test_the_history_is_listed_and_counted(store: SqliteStore) -> None:
     statistics = store.statistics()
     assert (statistics.webhooks, statistics.pending, statistics.succeeded, statistics.failed) == (3, 2, 2, 2)
     assert statistics.oldest_pending_at == to_rfc3339(NOW + 3 * SECOND)
-    assert (statistics.by_webhook[0].succeeded, statistics.by_webhook[0].failed) == (1, 2)
+    first = store.list_statistics(StatisticsQuery()).items[0]
+    assert (first.succeeded, first.failed, first.pending) == (1, 2, 2)
+
+
+@pytest.mark.parametrize(("others", "own_from"), [(True, 6), (False, 0)])
+def test_the_history_is_its_owner_s_unless_others_had_to_do_with_the_webhook(
+    path: Path, others: bool, own_from: int
+) -> None:
+    if not others:
+        old = sqlite3.connect(path, isolation_level=None)
+        old.execute("UPDATE webhook SET created_by = owner_id, updated_by = owner_id WHERE level = 'user'")
+        old.close()
+    SqliteStore.open(path).close()
+    new = sqlite3.connect(path)
+    assert new.execute("SELECT level, own_from FROM webhook ORDER BY row").fetchall() == [
+        ("tenant", 0),
+        ("user", own_from),
+        ("tenant", 0),
+    ]
+    new.close()
 
 
 def test_tokens_are_valid_and_unused(store: SqliteStore) -> None:
@@ -197,7 +216,7 @@ def test_the_queue_goes_on_and_past_events_are_replayed(store: SqliteStore) -> N
     accepted = journal.write([event_of(1), event(id="new")], [], NOW + DAY).accepted
     assert [one.duplicate for one in accepted] == [True, False]
     assert accepted[1].claims[0].sequence == 6
-    step = journal.replay(ReplayQuery(identifier(1), NOW, NOW + 5 * SECOND), 0, 100, NOW + DAY)
+    step = journal.replay(ReplayQuery(identifier(1), NOW, NOW + 5 * SECOND), BEGINNING, 100, NOW + DAY)
     assert (step.matching, step.delivered, step.enqueued) == (4, 3, 1)
     assert [claim.body for claim in step.claims] == [event_of(2).body]
     assert store.check().problems == []

@@ -13,7 +13,17 @@ from typing import Any, get_args
 import pytest
 
 from qwebhook.model.patch import replacements
-from qwebhook.store.contract import Claim, DeliveryQuery, DeliverySort, ReplayQuery, WebhookQuery, WebhookSort
+from qwebhook.store.contract import (
+    BEGINNING,
+    Claim,
+    DeliveryQuery,
+    DeliverySort,
+    Place,
+    ReplayQuery,
+    StatisticsQuery,
+    WebhookQuery,
+    WebhookSort,
+)
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.journal import SqliteJournal
 from tests.builders import APP_CREATED, APP_DELETED, OWNER, SECRET, USER, event, webhook_draft
@@ -167,8 +177,9 @@ def test_a_change_costs_the_same_whatever_else_there_is(store: SqliteStore) -> N
 
 
 def record(store: SqliteStore, journal: SqliteJournal) -> str:
-    """The id of a webhook that has deliveries of two types and of both statuses."""
+    """The id of a webhook that has deliveries of two types and of both statuses, since it was given to its user."""
     made = store.create_webhook(webhook_draft(event_types=[APP_CREATED, APP_DELETED]), USER)
+    store.patch_webhook(made.id, replacements({"level": "user", "ownerId": OWNER}), USER)
     for number, kind in enumerate([APP_CREATED, APP_DELETED] * 3):
         (claim,) = journal.write([event(id=str(number), type=kind)], [], NOW).accepted[0].claims
         journal.write([], [delivered(claim) if number < 3 else gone(claim)], NOW)
@@ -179,14 +190,20 @@ def record(store: SqliteStore, journal: SqliteJournal) -> str:
 @pytest.mark.parametrize("sort", get_args(DeliverySort))
 @pytest.mark.parametrize("status", [None, "fail", "success"])
 @pytest.mark.parametrize("event_type", [None, APP_CREATED])
-@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize("of", ["all", "one webhook", "its owner"])
 def test_a_list_of_deliveries_is_read_in_its_order(
-    store: SqliteStore, journal: SqliteJournal, sort: DeliverySort, status: Any, event_type: Any, everywhere: bool
+    store: SqliteStore, journal: SqliteJournal, sort: DeliverySort, status: Any, event_type: Any, of: str
 ) -> None:
     webhook_id = record(store, journal)
     plans = Plans(store)
+    everywhere = of == "all"
     query = DeliveryQuery(
-        webhook_id=None if everywhere else webhook_id, event_type=event_type, status=status, sort=sort, limit=1
+        webhook_id=None if everywhere else webhook_id,
+        event_type=event_type,
+        status=status,
+        own=of == "its owner",
+        sort=sort,
+        limit=1,
     )
     unrestricted = everywhere and status is None and event_type is None and sort.endswith("triggeredAt")
     cursor = None
@@ -194,6 +211,10 @@ def test_a_list_of_deliveries_is_read_in_its_order(
         query.cursor = cursor
         steps = plans.of(lambda: store.list_deliveries(query), about="FROM delivery AS d")
         assert sorts_apart(steps) == []
+        if query.own:
+            reads = [step for step in steps if "SEARCH d " in step]
+            assert reads
+            assert all("sequence>?" in step for step in reads)
         # Without a restriction the table has the order, and the first page is its end.
         assert scans(steps) == (["SCAN d"] if unrestricted and cursor is None else [])
         page = store.list_deliveries(query)
@@ -224,8 +245,31 @@ def test_an_index_finds_a_delivery_and_its_attempts(store: SqliteStore, journal:
 
 def test_statistics_do_not_read_the_history(store: SqliteStore, journal: SqliteJournal) -> None:
     record(store, journal)
-    steps = Plans(store).of(store.statistics)
-    assert not any("delivery " in step or "attempt" in step for step in steps)
+    store.create_webhook(webhook_draft(), USER)
+    cursor = store.list_statistics(StatisticsQuery(limit=1)).next
+    assert cursor is not None
+    for call in (
+        store.statistics,
+        lambda: store.list_statistics(StatisticsQuery()),
+        lambda: store.list_statistics(StatisticsQuery(cursor=cursor)),
+    ):
+        steps = Plans(store).of(call)
+        assert not any("delivery " in step or "attempt" in step for step in steps)
+
+
+def test_a_page_of_statistics_counts_for_its_webhooks_alone(store: SqliteStore) -> None:
+    store.create_webhook(webhook_draft(), USER)
+    store.create_webhook(webhook_draft(), USER)
+    plans = Plans(store)
+    cursor = None
+    for _ in range(2):
+        query = StatisticsQuery(limit=1, cursor=cursor)
+        steps = plans.of(lambda query=query: store.list_statistics(query))
+        assert sorts_apart(steps) == []
+        # In the order of the table; the first page is its beginning.
+        assert scans(steps) == ([] if cursor else ["SCAN w"])
+        assert any("SEARCH p USING PRIMARY KEY (webhook=?)" in step for step in steps)
+        cursor = store.list_statistics(query).next or cursor
 
 
 # The queue
@@ -240,30 +284,36 @@ def claim(store: SqliteStore, journal: SqliteJournal) -> Claim:
     return second
 
 
-def test_the_engine_s_work_costs_the_same_however_much_there_is(journal: SqliteJournal, claim: Claim) -> None:
+def test_the_engine_s_work_costs_the_same_however_much_there_is(
+    store: SqliteStore, journal: SqliteJournal, claim: Claim
+) -> None:
+    (made,) = store.list_webhooks(WebhookQuery()).items
     plans = Plans(journal)
     for call in (
         lambda: journal.claim(claim.webhook, NOW, 10, {1, 2}),
         lambda: journal.next_due(claim.webhook, {1}),
         lambda: journal.sweep(NOW + DAY, 10),
-        lambda: journal.replay_outcome(claim.webhook, 1, 2),
+        lambda: journal.replay_outcome(made.id, 1, 2),
     ):
         steps = plans.of(call)
         assert sorts_apart(steps) == scans(steps) == []
 
 
-def test_the_outcome_of_a_replay_is_found_by_its_numbers(journal: SqliteJournal, claim: Claim) -> None:
+def test_the_outcome_of_a_replay_is_found_by_its_numbers(
+    store: SqliteStore, journal: SqliteJournal, claim: Claim
+) -> None:
     """And not among all that the webhook has in its queue and its history."""
-    steps = Plans(journal).of(lambda: journal.replay_outcome(claim.webhook, 1, 2))
+    (made,) = store.list_webhooks(WebhookQuery()).items
+    steps = Plans(journal).of(lambda: journal.replay_outcome(made.id, 1, 2), about="sequence BETWEEN")
     assert steps == [
         "SEARCH pending USING COVERING INDEX pending_sequence (sequence>? AND sequence<?)",
         "SEARCH delivery USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ]
 
 
-@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("after", [BEGINNING, (NOW, 1)])
 def test_a_replay_looks_at_the_events_of_its_time_alone(
-    store: SqliteStore, journal: SqliteJournal, claim: Claim, after: int
+    store: SqliteStore, journal: SqliteJournal, claim: Claim, after: Place
 ) -> None:
     (webhook,) = store.list_webhooks(WebhookQuery()).items
     query = ReplayQuery(webhook.id, NOW - DAY, NOW + DAY, everything=True)

@@ -11,6 +11,7 @@ from qwebhook.model.event import read_event
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
+    BEGINNING,
     Claim,
     DeliveryQuery,
     DirectAttempt,
@@ -54,7 +55,7 @@ def accept(journal: Journal, *ids: str, now: int = NOW, **members: Any) -> list[
 
 def steps(journal: Journal, query: ReplayQuery, limit: int = 100, dry_run: bool = False) -> list[ReplayStep]:
     """All steps of a replay."""
-    found = [journal.replay(query, 0, limit, LATER, dry_run)]
+    found = [journal.replay(query, BEGINNING, limit, LATER, dry_run)]
     while found[-1].last is not None:
         found.append(journal.replay(query, found[-1].last, limit, LATER, dry_run))
     return found
@@ -261,7 +262,7 @@ def test_the_place_is_found_when_a_sweep_has_taken_the_last_event_meanwhile(stor
     accept(journal, "a", "b")
     accept(journal, "c", "d", now=NOW + DAY)
     made = make(store)
-    step = journal.replay(ReplayQuery(made.id, 0, EVER), 0, 2, LATER, dry_run=True)
+    step = journal.replay(ReplayQuery(made.id, 0, EVER), BEGINNING, 2, LATER, dry_run=True)
     assert step.last is not None
     while journal.sweep(NOW + 1, 100):
         pass
@@ -269,10 +270,26 @@ def test_the_place_is_found_when_a_sweep_has_taken_the_last_event_meanwhile(stor
     assert [read_event(claim.body).id for claim in step.claims] == ["c", "d"]
 
 
+def test_events_that_outlive_their_keys_are_passed_once(store: Store, journal: Journal) -> None:
+    """As those do that were sent again and again."""
+    accept(journal, "a", "b", "c")
+    made = make(store)
+    much_later = NOW + 102 * DAY
+    again = journal.replay(ReplayQuery(made.id, 0, EVER), BEGINNING, 100, much_later)
+    journal.write([], [delivered(claim) for claim in again.claims], much_later)
+    while journal.sweep(NOW + 101 * DAY, 100):
+        pass
+    query = ReplayQuery(made.id, 0, EVER, everything=True)
+    found = [journal.replay(query, BEGINNING, 1, much_later, dry_run=True)]
+    while found[-1].last is not None and len(found) < 10:
+        found.append(journal.replay(query, found[-1].last, 1, much_later, dry_run=True))
+    assert [counts(step) for step in found] == [(1, 0, 0, 1)] * 3 + [(0, 0, 0, 0)]
+
+
 def test_events_that_come_during_a_replay_are_not_missed_before_until(store: Store, journal: Journal) -> None:
     accept(journal, "a", "b")
     made = make(store, enabled=False)
-    step = journal.replay(ReplayQuery(made.id, 0, NOW + DAY), 0, 2, LATER)
+    step = journal.replay(ReplayQuery(made.id, 0, NOW + DAY), BEGINNING, 2, LATER)
     accept(journal, "c", now=NOW + DAY - 1)
     accept(journal, "d", now=NOW + DAY)
     assert step.last is not None
@@ -297,18 +314,18 @@ def test_a_dry_run_changes_nothing(store: Store, journal: Journal, database: Dat
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_webhook_that_is_not_there_is_not_found(store: Store, journal: Journal, dry_run: bool) -> None:
     with pytest.raises(NotFound):
-        journal.replay(ReplayQuery(MISSING, 0, EVER), 0, 10, LATER, dry_run)
+        journal.replay(ReplayQuery(MISSING, 0, EVER), BEGINNING, 10, LATER, dry_run)
     made = make(store)
     store.delete_webhook(made.id)
     with pytest.raises(NotFound):
-        journal.replay(ReplayQuery(made.id, 0, EVER), 0, 10, LATER, dry_run)
+        journal.replay(ReplayQuery(made.id, 0, EVER), BEGINNING, 10, LATER, dry_run)
 
 
 def test_a_step_that_fails_did_not_happen(store: Store, journal: Journal, database: Database) -> None:
     accept(journal, "a", "b")
     made = make(store)
     with database.refusing("pending"), pytest.raises(Unavailable):
-        journal.replay(ReplayQuery(made.id, 0, EVER), 0, 10, LATER)
+        journal.replay(ReplayQuery(made.id, 0, EVER), BEGINNING, 10, LATER)
     assert journal.pending() == (0, None)
     assert replayed(journal, made) == ["a", "b"]
 
@@ -333,14 +350,14 @@ def test_the_outcome_counts_what_is_decided_and_what_is_not(store: Store, journa
     (step,) = steps(journal, ReplayQuery(made.id, 0, EVER))
     claims = step.claims
     row, first, last = claims[0].webhook, claims[0].sequence, claims[-1].sequence
-    assert journal.replay_outcome(row, first, last) == ReplayOutcome(pending=7, succeeded=0, failed=0)
+    assert journal.replay_outcome(made.id, first, last) == ReplayOutcome(pending=7, succeeded=0, failed=0)
     recordings = [delivered(claims[0]), retry(claims[1], LATER + HOUR), dead(claims[2]), delivered(claims[3])]
     journal.write([], recordings, LATER)
-    assert journal.replay_outcome(row, first, last) == ReplayOutcome(pending=4, succeeded=2, failed=1)
-    assert journal.replay_outcome(row, claims[1].sequence, claims[2].sequence) == ReplayOutcome(1, 0, 1)
+    assert journal.replay_outcome(made.id, first, last) == ReplayOutcome(pending=4, succeeded=2, failed=1)
+    assert journal.replay_outcome(made.id, claims[1].sequence, claims[2].sequence) == ReplayOutcome(1, 0, 1)
     (again,) = journal.claim(row, LATER + HOUR, 1, {claim.sequence for claim in claims if claim is not claims[1]})
     journal.write([], [gone(again)], LATER + HOUR)
-    assert journal.replay_outcome(row, first, last) == ReplayOutcome(pending=3, succeeded=2, failed=2)
+    assert journal.replay_outcome(made.id, first, last) == ReplayOutcome(pending=3, succeeded=2, failed=2)
 
 
 def test_what_was_discarded_is_not_waited_for(store: Store, journal: Journal) -> None:
@@ -349,8 +366,7 @@ def test_what_was_discarded_is_not_waited_for(store: Store, journal: Journal) ->
     (step,) = steps(journal, ReplayQuery(made.id, 0, EVER))
     journal.write([], [retry(step.claims[0], LATER + HOUR)], LATER)
     store.discard_pending(made.id)
-    row = step.claims[0].webhook
-    outcome = journal.replay_outcome(row, step.claims[0].sequence, step.claims[-1].sequence)
+    outcome = journal.replay_outcome(made.id, step.claims[0].sequence, step.claims[-1].sequence)
     assert outcome == ReplayOutcome(pending=0, succeeded=0, failed=1)
 
 
@@ -361,9 +377,8 @@ def test_the_outcome_is_that_of_the_webhook_alone(store: Store, journal: Journal
     journal.write([], [delivered(theirs)], NOW)
     first, last = theirs.sequence, mine.sequence
     assert mine.webhook == store.endpoint(made.id).row
-    assert theirs.webhook == store.endpoint(other.id).row
-    assert journal.replay_outcome(mine.webhook, first, last) == ReplayOutcome(1, 0, 0)
-    assert journal.replay_outcome(theirs.webhook, first, last) == ReplayOutcome(0, 1, 0)
+    assert journal.replay_outcome(made.id, first, last) == ReplayOutcome(1, 0, 0)
+    assert journal.replay_outcome(other.id, first, last) == ReplayOutcome(0, 1, 0)
 
 
 # Care

@@ -331,7 +331,7 @@ def test_values_of_another_type(path: str, value: Any, field: str) -> None:
     [
         [("replace", "/name", "")],
         [("replace", "/url", "ftp://a.example/")],
-        [("replace", "/eventTypes", [])],
+        [("replace", "/eventTypes", [""])],
         [("replace", "/eventTypes", [APP_CREATED, APP_CREATED])],
         [("replace", "/level", "user")],
         [("add", "/headers/Host", "x")],
@@ -512,7 +512,7 @@ def test_a_replacement_cannot_turn_cloudevent_delivery_off_again(before: bool, g
     [
         ({"name": ""}, "name"),
         ({"url": "ftp://a.example/"}, "url"),
-        ({"event_types": []}, "eventTypes"),
+        ({"event_types": [""]}, "eventTypes"),
         ({"level": "user"}, "ownerId"),
         ({"headers": {"Host": "x"}}, "headers"),
         ({"encrypted_headers": {"webhook-id": "x"}}, "encryptedHeaders"),

@@ -70,37 +70,46 @@ def replay(
     is pending already is left out. With --wait, exit code 7 if any fails or is not decided by then.
 
     With --source, the events are those of a tenant's audit log (its archive, beyond 90 days), such as a service that
-    does not retry has lost. To a tenant's webhook they are sent from here, and exit code 7 says that some failed.
+    does not retry has lost. To a tenant's webhook they are sent from here, one after the other, so that --wait has
+    nothing to wait for; exit code 7 says that some failed. A server's queue is filled on its own machine, with --store.
     """
-    from qwebhook.cli.replaying import ReplayPlan, replay_all, webhooks_to_replay
-    from qwebhook.model.timestamps import duration_seconds, moment
+    from qwebhook.cli.replaying import ReplayPlan, period, replay_all, webhooks_to_replay
+    from qwebhook.model.timestamps import duration_seconds
 
     session = session_of(ctx)
+    if dry_run and wait is not None:
+        raise InvalidInput("--dry-run and --wait were both given", "give one of them")
+    patience = duration_seconds(wait) if wait is not None else None
     if source is not None:
         from qwebhook.cli.backfilling import BackfillPlan, backfill_webhook
 
         if webhook is None:
             raise InvalidInput("--source is for one webhook", "name it")
-        if everything or wait is not None:
-            raise InvalidInput(f"{'--all' if everything else '--wait'} cannot be given with --source", "leave it out")
+        if everything:
+            raise InvalidInput(
+                "--all cannot be given with --source, which is for what has not been delivered",
+                "`replay --all` without it delivers again what the store has",
+            )
         plan_of_source = BackfillPlan(
-            webhook=webhook, source=source, since=since, until=until, dry_run=dry_run, rate=rate, secret=secret
+            webhook=webhook,
+            source=source,
+            since=since,
+            until=until,
+            dry_run=dry_run,
+            rate=rate,
+            wait=patience,
+            secret=secret,
         )
         return backfill_webhook(session, plan_of_source)
     if rate is not None or secret is not None:
         raise InvalidInput(f"{'--rate' if rate is not None else '--secret'} goes with --source")
-    if dry_run and wait is not None:
-        raise InvalidInput("--dry-run and --wait were both given", "give one of them")
-    now = session.now_ms
-    beginning, end = moment(since, now), moment(until, now) if until is not None else now
-    if beginning >= end:
-        raise InvalidInput(f"--since {since} is not before {f'--until {until}' if until is not None else 'now'}")
+    beginning, end = period(session, since, until)
     plan = ReplayPlan(
         webhooks=webhooks_to_replay(session, webhook),
         since=beginning,
         until=end,
         everything=everything,
         dry_run=dry_run,
-        wait=duration_seconds(wait) if wait is not None else None,
+        wait=patience,
     )
     return replay_all(session, plan)

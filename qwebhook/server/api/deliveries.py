@@ -20,7 +20,7 @@ from qwebhook.model.webhook import Webhook
 from qwebhook.server.administration import Store
 from qwebhook.server.api.lists import AttemptList, DeliveryList, PageParameters, links
 from qwebhook.server.api.operation import Answer, Call, NoParameters
-from qwebhook.server.api.ownership import own_webhook
+from qwebhook.server.api.ownership import is_confined, own_webhook
 from qwebhook.store.contract import DeliveryQuery, DeliverySort, Page
 
 
@@ -46,7 +46,8 @@ class Firing(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 async def list_deliveries(call: Call[DeliveryParameters, None]) -> Answer:
     def listed(store: Store) -> Page[Delivery]:
-        return store.list_deliveries(_query(call.query, own_webhook(store, call.token, call.path["id"]).id))
+        webhook = own_webhook(store, call.token, call.path["id"])
+        return store.list_deliveries(_query(call.query, webhook.id, is_confined(call.token)))
 
     page = await call.backend.store.read(listed)
     return Answer(200, DeliveryList(page.items, links(call, page)))
@@ -57,11 +58,12 @@ async def list_all(call: Call[DeliveryParameters, None]) -> Answer:
     return Answer(200, DeliveryList(page.items, links(call, page)))
 
 
-def _query(asked: DeliveryParameters, webhook_id: str | None) -> DeliveryQuery:
+def _query(asked: DeliveryParameters, webhook_id: str | None, own: bool = False) -> DeliveryQuery:
     return DeliveryQuery(
         webhook_id=webhook_id,
         event_type=asked.event_type,
         status=asked.status,
+        own=own,
         sort=asked.sort,
         limit=asked.limit,
         cursor=asked.cursor,
@@ -75,7 +77,7 @@ async def get(call: Call[NoParameters, None]) -> Answer:
 async def list_attempts(call: Call[NoParameters, None]) -> Answer:
     def listed(store: Store) -> AttemptList:
         webhook = own_webhook(store, call.token, call.path["id"])
-        return AttemptList(store.list_attempts(webhook.id, call.path["deliveryId"]))
+        return AttemptList(store.list_attempts(webhook.id, call.path["deliveryId"], is_confined(call.token)))
 
     return Answer(200, await call.backend.store.read(listed))
 
@@ -128,6 +130,7 @@ def _event(firing: Firing, webhook: Webhook, now: int) -> Event:
 
 async def _delivery(call: Call[Any, Any], delivery_id: str) -> Delivery:
     def got(store: Store) -> Delivery:
-        return store.get_delivery(own_webhook(store, call.token, call.path["id"]).id, delivery_id)
+        webhook = own_webhook(store, call.token, call.path["id"])
+        return store.get_delivery(webhook.id, delivery_id, is_confined(call.token))
 
     return await call.backend.store.read(got)

@@ -12,7 +12,7 @@ from qwebhook.model.delivery import Attempt, Delivery
 from qwebhook.model.errors import InvalidInput
 from qwebhook.model.webhook import Webhook
 from qwebhook.server.api.operation import Call
-from qwebhook.store.contract import MAX_LIMIT, Inbound, Page, Token
+from qwebhook.store.contract import MAX_LIMIT, Inbound, Page, Statistics, Token, WebhookStatistics
 
 _CURSORS = ("next", "prev")
 
@@ -57,6 +57,13 @@ class DeliveryList(msgspec.Struct):
     """A page of deliveries."""
 
     data: list[Delivery]
+    links: Links
+
+
+class StatisticsList(Statistics, kw_only=True, rename="camel"):
+    """The figures of the store, and a page of those of its webhooks, in the order they were made."""
+
+    data: list[WebhookStatistics]
     links: Links
 
 

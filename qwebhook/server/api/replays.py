@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from qwebhook.deliver import replaying
-from qwebhook.model.errors import Unavailable
+from qwebhook.model.errors import NotFound, Unavailable
 from qwebhook.model.timestamps import from_rfc3339
 from qwebhook.server.administration import Store
 from qwebhook.server.api.operation import Answer, Call, NoParameters
-from qwebhook.server.api.ownership import own_webhook, user_of
+from qwebhook.server.api.ownership import is_confined, own_webhook, user_of
 from qwebhook.server.api.webhooks import own_webhooks
 from qwebhook.server.body import ClientGone
-from qwebhook.store.contract import ReplayOutcome, ReplayQuery, Token
+from qwebhook.store.contract import Journal, ReplayOutcome, ReplayQuery
 from qwebhook.store.replayed import Replayed
 
+T = TypeVar("T")
 SequenceNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 MAX_REPLAYS = 100
 MAX_RANGES = 1000
@@ -71,27 +74,33 @@ async def replay(call: Call[NoParameters, Replay]) -> Answer:
     results: list[Replayed] = []
     gone = asyncio.ensure_future(call.receive())
 
-    def go_on(replayed: Replayed) -> None:
-        """Between two steps: nobody is to wait for the end of what nobody wants."""
+    def told(replayed: Replayed) -> None:
         if not results or results[-1] is not replayed:
             results.append(replayed)
+
+    async def step(webhook_id: str, work: Callable[[Journal], T]) -> T:
+        """Before each: nobody is to wait for the end of what nobody wants, or may have any longer."""
         if gone.done():
             raise ClientGone
         if backend.worker.stopping:
             raise Unavailable("the server is stopping", "replay the rest when it is back")
+        if is_confined(call.token):
+            await backend.store.read(partial(own_webhook, token=call.token, webhook_id=webhook_id))
+        return await backend.writer.run(work)
 
     try:
         async with backend.replaying:
             for webhook_id in await backend.store.read(chosen):
-                query = ReplayQuery(webhook_id, since, until, body.all)
-                await replaying.replay(
-                    backend.writer.run,
-                    query,
-                    backend.clock,
-                    dry_run=body.dry_run,
-                    offered=backend.worker.offer,
-                    told=go_on,
-                )
+                # What is deleted while all are replayed is left out, as it would have been a moment later.
+                with suppress(NotFound) if body.webhook_id is None else nullcontext():
+                    await replaying.replay(
+                        partial(step, webhook_id),
+                        ReplayQuery(webhook_id, since, until, body.all),
+                        backend.clock,
+                        dry_run=body.dry_run,
+                        offered=backend.worker.offer,
+                        told=told,
+                    )
     except (ClientGone, Unavailable) as error:
         backend.log.warning(
             "replay ended early",
@@ -107,16 +116,13 @@ async def replay(call: Call[NoParameters, Replay]) -> Answer:
 
 
 async def outcome(call: Call[NoParameters, OutcomeQuestion]) -> Answer:
-    store = call.backend.store
+    store, own = call.backend.store, is_confined(call.token)
     total = ReplayOutcome(0, 0, 0)
     for asked in call.body.replays:
-        row = await store.read(partial(_row_of, token=call.token, webhook_id=asked.webhook_id))
-        found = await replaying.outcome(store.observe, row, asked.ranges)
+        if own:
+            await store.read(partial(own_webhook, token=call.token, webhook_id=asked.webhook_id))
+        found = await replaying.outcome(store.observe, asked.webhook_id, asked.ranges, own=own)
         total = ReplayOutcome(
             total.pending + found.pending, total.succeeded + found.succeeded, total.failed + found.failed
         )
     return Answer(200, total)
-
-
-def _row_of(store: Store, token: Token, webhook_id: str) -> int:
-    return store.endpoint(own_webhook(store, token, webhook_id).id).row

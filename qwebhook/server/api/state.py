@@ -8,8 +8,10 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from qwebhook import __version__
-from qwebhook.server.api.operation import Answer, Call, NoParameters
-from qwebhook.store.contract import Role
+from qwebhook.server.administration import Store
+from qwebhook.server.api.lists import PageParameters, StatisticsList, links
+from qwebhook.server.api.operation import Answer, Call
+from qwebhook.store.contract import Page, Role, Statistics, StatisticsQuery, WebhookStatistics
 
 
 class Alive(msgspec.Struct):
@@ -62,5 +64,11 @@ async def figures(call: Call[None, None]) -> Answer:
     return Answer(200, metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def statistics(call: Call[NoParameters, None]) -> Answer:
-    return Answer(200, await call.backend.store.read(lambda store: store.statistics()))
+async def statistics(call: Call[PageParameters, None]) -> Answer:
+    query = StatisticsQuery(limit=call.query.limit, cursor=call.query.cursor)
+
+    def counted(store: Store) -> tuple[Statistics, Page[WebhookStatistics]]:
+        return store.statistics(), store.list_statistics(query)
+
+    totals, page = await call.backend.store.read(counted)
+    return Answer(200, StatisticsList(**msgspec.structs.asdict(totals), data=page.items, links=links(call, page)))

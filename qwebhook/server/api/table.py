@@ -15,9 +15,17 @@ from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement
 from qwebhook.server.acceptance import ROLES as PUBLISHERS
 from qwebhook.server.acceptance import Receipt
 from qwebhook.server.api import deliveries, letting_in, replays, state, webhooks
-from qwebhook.server.api.lists import AttemptList, DeliveryList, InboundList, TokenList, WebhookList
+from qwebhook.server.api.lists import (
+    AttemptList,
+    DeliveryList,
+    InboundList,
+    PageParameters,
+    StatisticsList,
+    TokenList,
+    WebhookList,
+)
 from qwebhook.server.api.operation import JSON, Answer, Call, NoParameters, Operation, under
-from qwebhook.store.contract import Inbound, ReplayOutcome, Role, Statistics
+from qwebhook.store.contract import Inbound, ReplayOutcome, Role
 
 CORE, V1, OWN = "/api/core", "/api/v1", "/api/qwebhook/v1"
 ADMINS: tuple[Role, ...] = ("admin",)
@@ -103,7 +111,7 @@ _OWN = [
     ),
     Operation(
         "GET", "/statistics", "getStatistics", "How many webhooks and deliveries there are, and how these fare",
-        ADMINS, {200: Statistics}, state.statistics,
+        ADMINS, {200: StatisticsList}, state.statistics, query=PageParameters,
     ),
     Operation(
         "GET", "/webhooks/find", "findWebhook", "Find a webhook by its id, its name or the beginning of its id",

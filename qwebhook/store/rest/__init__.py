@@ -3,6 +3,7 @@
 remote        the way to a server: time limits, retries, credentials
 credentials   what lets a client in
 answers       what a server answers, and what its refusals mean
+server_time   the server's clock, by its answers
 service       the API: its prefix, what kind of server it is, lists page by page
 shapes        webhooks and deliveries as servers show them
 tenant        what a tenant takes, and what it does not do
@@ -11,6 +12,7 @@ webhooks, history, letting_in, replays    the operations
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,12 @@ from qwebhook.store.contract import (
     Inbound,
     Page,
     ReplayOutcome,
-    ReplayQuery,
     Role,
     Statistics,
+    StatisticsQuery,
     Token,
     WebhookQuery,
+    WebhookStatistics,
 )
 from qwebhook.store.replayed import Replayed
 from qwebhook.store.rest.history import History
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 class RestStore:
     """`Administration` over a server's REST API, and what else a server does.
 
-    `by` and `limit` are the server's business: it knows who asks, and how much that one may have. What a tenant does
+    `by`, `limit` and `own` are the server's business: it knows who asks, and what that one may have. What a tenant does
     not do is refused before anything is sent (InvalidInput). All raise NotAuthorised, Forbidden and Unavailable.
     """
 
@@ -116,10 +119,10 @@ class RestStore:
     def list_deliveries(self, query: DeliveryQuery) -> Page[Delivery]:
         return self._history.page(query)
 
-    def get_delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
+    def get_delivery(self, webhook_id: str, delivery_id: str, own: bool = False) -> Delivery:
         return self._history.get(webhook_id, delivery_id)
 
-    def list_attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
+    def list_attempts(self, webhook_id: str, delivery_id: str, own: bool = False) -> list[Attempt]:
         return self._history.attempts(webhook_id, delivery_id)
 
     def resend(self, webhook_id: str, delivery_id: str) -> Delivery:
@@ -133,9 +136,26 @@ class RestStore:
     def statistics(self) -> Statistics:
         return self._history.statistics()
 
-    def replay(self, query: ReplayQuery, dry_run: bool = False) -> Replayed:
-        """Let a qwebhook server put a webhook's past events into its queue again; returns when all are in it."""
-        return self._replays.replay(query, dry_run)
+    def list_statistics(self, query: StatisticsQuery) -> Page[WebhookStatistics]:
+        return self._history.list_statistics(query)
+
+    def now(self) -> int:
+        """The server's time (milliseconds since the epoch), by whole seconds, rounded down; this machine's where it
+        tells none.
+        """
+        if self.remote.time.now() is None:
+            self._service.information()
+        told = self.remote.time.now()
+        return time.time_ns() // 1_000_000 if told is None else told
+
+    def replay(
+        self, webhook_id: str, since: int, until: int | None = None, *, everything: bool = False, dry_run: bool = False
+    ) -> Replayed:
+        """Let a qwebhook server put a webhook's past events into its queue again; returns when all are in it.
+
+        since, until, everything: as in `ReplayQuery`; None for what is now there.
+        """
+        return self._replays.replay(webhook_id, since, until, everything, dry_run)
 
     def replay_outcome(self, replayed: Replayed) -> ReplayOutcome:
         """How the deliveries of a replay have fared so far."""

@@ -49,6 +49,8 @@ _BY_CODE: dict[str, type[QwebhookError]] = {
 _FIELD = re.compile(r"([\w.]+): (.+)", re.DOTALL)
 _FILTER = re.compile(r"filter: (.+) at position (\d+) of (.+)", re.DOTALL)
 _SHOWN = 300
+# What a qwebhook server's codes begin with.
+QWEBHOOK_CODES = "QWH-"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -140,7 +142,9 @@ def refusal(answer: Answer, server: str, advice: str = "", anonymous: bool = Fal
         return InvalidFilter(filtered[1], _unquoted(filtered[3]), int(filtered[2]) - 1)
     kind = _BY_CODE.get(told.code) or _BY_STATUS.get(status)
     if kind is not None:
-        return kind(title or f"{server} answered {status}", detail)
+        # A tenant may say no more than "Forbidden".
+        alone = bool(title) and (not detail or kind is Forbidden) and not told.code.startswith(QWEBHOOK_CODES)
+        return kind(f"{server}: {title}" if alone else title or f"{server} answered {status}", detail)
     if status == 429:
         asked = answer.headers.get("retry-after", "")
         return Unavailable(f"{server} takes no more requests for now", _when(asked))
@@ -156,7 +160,7 @@ def _unquoted(text: str) -> str:
 
 
 def _when(asked: str) -> str:
-    return f"try again in {asked} s" if asked.isdigit() else "try again later"
+    return f"try again in {asked} s" if asked.isdigit() and int(asked) else "try again later"
 
 
 def not_the_api(answer: Answer, server: str) -> Unavailable:

@@ -223,6 +223,34 @@ class OAuthClient:
             Path(beside).unlink(missing_ok=True)
 
 
+class Replaceable:
+    """What is looked up anew when it is refused, for whoever works on while another puts a valid key in its place.
+
+    look_up: gives the credentials as they are kept now; raises QwebhookError if there are none any more.
+    """
+
+    def __init__(self, look_up: Callable[[], Credentials]) -> None:
+        self._look_up = look_up
+        self._found = look_up()
+        self._shown: str | None = None
+
+    @property
+    def advice(self) -> str:
+        return self._found.advice
+
+    def authorization(self) -> str | None:
+        try:
+            self._shown = self._found.authorization()
+        except NotAuthorised:
+            self._found = self._look_up()
+            self._shown = self._found.authorization()
+        return self._shown
+
+    def renew(self) -> bool:
+        self._found = self._look_up()
+        return self._found.authorization() != self._shown or self._found.renew()
+
+
 def _checked(value: str, what: str) -> str:
     """A value that can be part of a header. Raises InvalidInput; the value is not shown."""
     if not value:

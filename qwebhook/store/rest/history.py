@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from qwebhook.model.delivery import Attempt, Delivery
-from qwebhook.store.contract import DeliveryQuery, Page, Statistics
+from qwebhook.store.contract import DeliveryQuery, Page, Statistics, StatisticsQuery, WebhookStatistics
 from qwebhook.store.rest import tenant
 from qwebhook.store.rest.answers import Answer
 from qwebhook.store.rest.merging import Merged
@@ -59,12 +59,21 @@ class History:
         return self._read(answer, webhook_id)
 
     def statistics(self) -> Statistics:
+        self._check_keeps_figures()
+        answer = self._service.own("GET", "/statistics", query=[("limit", "1")])
+        found: Statistics = self._service.remote.decoded(answer, Statistics)
+        return found
+
+    def list_statistics(self, query: StatisticsQuery) -> Page[WebhookStatistics]:
+        self._check_keeps_figures()
+        limit = [("limit", str(query.limit))]
+        return self._service.page("/statistics", WebhookStatistics, limit, query.cursor, own=True)
+
+    def _check_keeps_figures(self) -> None:
         if not self._service.is_qwebhook:
             raise tenant.not_offered(
                 self._service.name, "keeps no figures", "`qwebhook deliveries WEBHOOK` shows what it delivered"
             )
-        found: Statistics = self._service.remote.decoded(self._service.own("GET", "/statistics"), Statistics)
-        return found
 
     def _read(self, answer: Answer, webhook_id: str) -> Delivery:
         shown: ShownDelivery = self._service.remote.decoded(answer, ShownDelivery)

@@ -32,6 +32,7 @@ from qwebhook import __version__
 from qwebhook.model.backoff import parse_retry_after
 from qwebhook.model.errors import InvalidInput, QwebhookError, Unavailable
 from qwebhook.store.rest.answers import Answer, decoded, refusal
+from qwebhook.store.rest.server_time import ServerTime
 
 if TYPE_CHECKING:
     from qwebhook.store.rest.credentials import Credentials
@@ -78,6 +79,7 @@ class Remote:
         self.url = url.rstrip("/")
         self.name = name or self.url
         self.credentials = credentials
+        self.time = ServerTime()
         self._connect_timeout = connect_timeout
         self._timeout = timeout
         self._longest_wait = longest_wait
@@ -140,6 +142,9 @@ class Remote:
                     break
                 unsure, wait = unsure or answer.status in _PASSING, asked
             self._sleep(wait)
+        if 200 <= answer.status < 300:
+            # Of errors, a gateway's clock may tell.
+            self.time.note(answer.headers.get("date", ""))
         if 200 <= answer.status < 300 or answer.status in expected:
             return Answer(answer.status, answer.headers, answer.content, unsure)
         refused = self.refusal(answer)
@@ -187,7 +192,8 @@ class Remote:
         if answer.status != 429 and not (answer.status in _PASSING and may_repeat):
             return None
         asked = parse_retry_after(answer.headers.get("retry-after", ""), _time_there(answer))
-        if asked is None:
+        if not asked:
+            # What asks for no wait at all would have all the tries at once.
             return self._backoff(FIRST_WAIT_IF_LIMITED if answer.status == 429 else FIRST_WAIT, tries)
         if asked > self._longest_wait:
             return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from qwebhook.model.timestamps import to_rfc3339
-from qwebhook.store.contract import ReplayOutcome, ReplayQuery
+from qwebhook.store.contract import ReplayOutcome
 from qwebhook.store.replayed import Replayed
 from qwebhook.store.rest import tenant
 from qwebhook.store.rest.service import Service
@@ -28,7 +28,7 @@ class Replays:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def replay(self, query: ReplayQuery, dry_run: bool) -> Replayed:
+    def replay(self, webhook_id: str, since: int, until: int | None, everything: bool, dry_run: bool) -> Replayed:
         if not self._service.is_qwebhook:
             raise tenant.not_offered(
                 self._service.name,
@@ -36,15 +36,16 @@ class Replays:
                 "`qwebhook resend` sends one delivery again; a qwebhook store replays from the tenant's audit log",
             )
         body = {
-            "webhookId": query.webhook_id,
-            "since": to_rfc3339(query.since),
-            "until": to_rfc3339(query.until),
-            "all": query.everything,
+            "webhookId": webhook_id,
+            "since": to_rfc3339(since),
+            # Unless it is said, the server's own clock tells what is now.
+            "until": None if until is None else to_rfc3339(until),
+            "all": everything,
             "dryRun": dry_run,
         }
         answer = self._service.own("POST", "/replays", body=body, repeatable=dry_run, timeout=TIMEOUT)
         found: _Replays = self._service.remote.decoded(answer, _Replays)
-        return next((one for one in found.data if one.webhook_id == query.webhook_id), Replayed(query.webhook_id))
+        return next((one for one in found.data if one.webhook_id == webhook_id), Replayed(webhook_id))
 
     def outcome(self, replayed: Replayed) -> ReplayOutcome:
         total = ReplayOutcome(0, 0, 0)

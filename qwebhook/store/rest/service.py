@@ -11,7 +11,7 @@ import msgspec
 from qwebhook.model.decoding import NOT_JSON
 from qwebhook.model.errors import InvalidInput, NotFound, Unavailable
 from qwebhook.store.contract import Page, Role
-from qwebhook.store.rest.answers import Answer, problem
+from qwebhook.store.rest.answers import QWEBHOOK_CODES, Answer, problem
 from qwebhook.store.rest.remote import Remote
 
 T = TypeVar("T")
@@ -23,7 +23,6 @@ V1: Prefix = "/api/v1"
 OWN = "/api/qwebhook/v1"
 # What a server that is no qwebhook may answer to a path that it does not have.
 _NO_SUCH_PATH = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410)
-_QWEBHOOK_CODES = "QWH-"
 # What is answered for a thing that is not there, and for a prefix that is no more.
 _NOT_THERE = (404, 410)
 
@@ -110,7 +109,7 @@ class Service:
                 return None
             return found if found.product == "qwebhook" else None
         told = problem(answer)
-        if told is not None and told.code.startswith(_QWEBHOOK_CODES):
+        if told is not None and told.code.startswith(QWEBHOOK_CODES):
             raise self.remote.refusal(answer)
         return None
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from qwebhook.model.patch import PatchOperation
 from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement
-from qwebhook.store.contract import DeliveryQuery, Inbound, Page, Role, Statistics, Token, WebhookQuery
+from qwebhook.store.contract import (
+    DeliveryQuery,
+    Inbound,
+    Page,
+    Role,
+    Statistics,
+    StatisticsQuery,
+    Token,
+    WebhookQuery,
+    WebhookStatistics,
+)
 from qwebhook.store.sqlite.connection import MIGRATIONS, Connection, store_errors
 from qwebhook.store.sqlite.queries import queries
 from qwebhook.store.sqlite.webhooks import Webhooks
@@ -75,11 +85,11 @@ class SqliteStore:
     def list_deliveries(self, query: DeliveryQuery) -> Page[Delivery]:
         return self._history().page(query)
 
-    def get_delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
-        return self._history().get(webhook_id, delivery_id)
+    def get_delivery(self, webhook_id: str, delivery_id: str, own: bool = False) -> Delivery:
+        return self._history().get(webhook_id, delivery_id, own)
 
-    def list_attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
-        return self._history().attempts(webhook_id, delivery_id)
+    def list_attempts(self, webhook_id: str, delivery_id: str, own: bool = False) -> list[Attempt]:
+        return self._history().attempts(webhook_id, delivery_id, own)
 
     def _history(self) -> History:
         from qwebhook.store.sqlite.history import History
@@ -90,6 +100,11 @@ class SqliteStore:
         from qwebhook.store.sqlite.counting import statistics
 
         return statistics(self._connection)
+
+    def list_statistics(self, query: StatisticsQuery) -> Page[WebhookStatistics]:
+        from qwebhook.store.sqlite.counting import page
+
+        return page(self._connection, query)
 
     def create_token(self, name: str, role: Role, user_id: str | None) -> tuple[Token, str]:
         return self._tokens().create(name, role, user_id)

@@ -27,9 +27,12 @@ class History:
         paging = cursors.Paging(query, query.sort, query.limit, query.cursor)
         where: list[str] = []
         values: list[object] = []
+        own_from = 0
         if query.webhook_id is not None:
+            webhook, first = self._webhook_row(query.webhook_id)
             where.append(_SQL["where webhook"])
-            values.append(self._webhook_row(query.webhook_id))
+            values.append(webhook)
+            own_from = first if query.own else 0
         if query.event_type is not None:
             where.append(_SQL["where event_type"])
             values.append(query.event_type)
@@ -41,6 +44,12 @@ class History:
             if status is not None:
                 parts.append(_SQL["where status"])
                 parameters.append(status)
+            if own_from and paging.descending:
+                parts.append(_SQL["where own"])
+                parameters.append(own_from)
+            elif own_from:
+                # One bound for the index: of two, it might begin at the lower one.
+                beyond = max(beyond or 0, own_from - 1)
             if beyond is not None:
                 parts.append(_SQL["where beyond"].format(comparison=paging.comparison))
                 parameters.append(beyond)
@@ -54,20 +63,20 @@ class History:
     def _delivery(self, row: Row) -> Delivery:
         return delivery_from(row, self._connection.number)
 
-    def get(self, webhook_id: str, delivery_id: str) -> Delivery:
-        return self._delivery(self.row(webhook_id, delivery_id))
+    def get(self, webhook_id: str, delivery_id: str, own: bool = False) -> Delivery:
+        return self._delivery(self.row(webhook_id, delivery_id, own))
 
-    def attempts(self, webhook_id: str, delivery_id: str) -> list[Attempt]:
-        row = self.row(webhook_id, delivery_id)
+    def attempts(self, webhook_id: str, delivery_id: str, own: bool = False) -> list[Attempt]:
+        row = self.row(webhook_id, delivery_id, own)
         with store_errors(self._connection.path):
             rows = self._connection.execute(_SQL["attempts"], (row[0], row[9])).fetchall()
         return [attempt_from(one) for one in rows]
 
-    def row(self, webhook_id: str, delivery_id: str) -> Row:
-        """The columns of `list` for one delivery. Raises NotFound."""
-        webhook = self._webhook_row(webhook_id)
+    def row(self, webhook_id: str, delivery_id: str, own: bool = False) -> Row:
+        """The columns of `list` for one delivery. own: as in DeliveryQuery. Raises NotFound."""
+        webhook, own_from = self._webhook_row(webhook_id)
         place = row_of("delivery", delivery_id, self._connection.number)
-        if place is not None:
+        if place is not None and (not own or place[0] >= own_from):
             where = f"{_SQL['where webhook']} AND {_SQL['where sequence']}"
             with store_errors(self._connection.path):
                 statement = _SQL["list"].format(where=where)
@@ -79,13 +88,14 @@ class History:
             "`qwebhook deliveries` shows those there are",
         )
 
-    def _webhook_row(self, webhook_id: str) -> int:
+    def _webhook_row(self, webhook_id: str) -> tuple[int, int]:
+        """Its row, and the first delivery that is its owner's. Raises NotFound."""
         with store_errors(self._connection.path):
             row = self._connection.execute(_SQL["webhook_row"], (webhook_id,)).fetchone()
         if row is None:
             raise NotFound(f"there is no webhook {webhook_id}", "`qwebhook list` shows those there are")
-        number: int = row[0]
-        return number
+        found: tuple[int, int] = row
+        return found
 
 
 def _parts(query: DeliveryQuery, paging: cursors.Paging) -> Iterator[tuple[Status | None, int | None]]:

@@ -23,6 +23,8 @@ d.type = ?
 d.status = ?
 -- name: where sequence
 d.sequence = ?
+-- name: where own
+d.sequence >= ?
 -- name: where beyond
 d.sequence {comparison} ?
 -- name: order triggeredAt
@@ -38,14 +40,27 @@ FROM attempt AS a LEFT JOIN event AS e ON e.row = ?2
 WHERE a.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY a.id
 
 -- name: webhook_row
-SELECT row FROM webhook WHERE id = ?
+-- And the first delivery that is its owner's.
+SELECT row, own_from FROM webhook WHERE id = ?
 
--- name: webhook_counts
-SELECT w.row, w.id, w.name, w.enabled, coalesce(c.succeeded, 0), coalesce(c.failed, 0)
-FROM webhook AS w LEFT JOIN delivery_count AS c ON c.webhook = w.row ORDER BY w.row
+-- name: webhooks_there_are
+-- All, and those that are enabled: by an index, since a webhook's row is large.
+SELECT (SELECT count(*) FROM webhook_facet WHERE facet = 'all'),
+    (SELECT count(*) FROM webhook_facet WHERE facet = 'enabled=1')
 
 -- name: all_counts
 SELECT coalesce(sum(succeeded), 0), coalesce(sum(failed), 0) FROM delivery_count
 
--- name: pending_counts
-SELECT webhook, count(*), min(triggered_at) FROM pending GROUP BY webhook
+-- name: all_pending
+SELECT count(*), min(triggered_at) FROM pending
+
+-- name: webhook_counts
+-- Of each webhook in the order they were made, beyond one of them or from the first.
+SELECT w.row, w.id, w.name, w.enabled, coalesce(c.succeeded, 0), coalesce(c.failed, 0),
+    (SELECT count(*) FROM pending AS p WHERE p.webhook = w.row),
+    (SELECT min(p.triggered_at) FROM pending AS p WHERE p.webhook = w.row)
+FROM webhook AS w LEFT JOIN delivery_count AS c ON c.webhook = w.row
+WHERE {where} ORDER BY w.row {direction} LIMIT ?
+
+-- name: where webhooks beyond
+w.row {comparison} ?

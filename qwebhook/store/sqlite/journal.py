@@ -32,6 +32,7 @@ from qwebhook.store.contract import (
     Claim,
     DirectAttempt,
     Original,
+    Place,
     Recording,
     ReplayOutcome,
     ReplayQuery,
@@ -261,7 +262,7 @@ class SqliteJournal:
                 self._end_failing(attempt.webhook)
         return row_id("delivery", triggered_at, self._connection.number, sequence)
 
-    def replay(self, query: ReplayQuery, after: int, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
+    def replay(self, query: ReplayQuery, after: Place, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
         """See Journal.replay."""
         if dry_run:
             with self._connection.snapshot():
@@ -288,9 +289,9 @@ class SqliteJournal:
     def _endpoint(self, query: ReplayQuery) -> Endpoint:
         return self._webhooks.endpoint(self._webhooks.row(query.webhook_id)[0], tolerant=True)
 
-    def replay_outcome(self, webhook: int, first: int, last: int) -> ReplayOutcome:
+    def replay_outcome(self, webhook_id: str, first: int, last: int, own: bool = False) -> ReplayOutcome:
         """See Journal.replay_outcome."""
-        return replaying.outcome(self._connection, webhook, first, last)
+        return replaying.outcome(self._connection, webhook_id, first, last, own)
 
     # What a source gives
 

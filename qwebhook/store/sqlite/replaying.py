@@ -9,8 +9,9 @@ import msgspec
 
 from qwebhook.model import catalogue
 from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.errors import NotFound
 from qwebhook.model.event import read_event
-from qwebhook.store.contract import ReplayOutcome, ReplayQuery, ReplayStep
+from qwebhook.store.contract import Place, ReplayOutcome, ReplayQuery, ReplayStep
 from qwebhook.store.sqlite.connection import Connection
 from qwebhook.store.sqlite.queries import queries
 from qwebhook.store.sqlite.rows import json_text
@@ -39,25 +40,31 @@ class _Glimpse(msgspec.Struct, array_like=True):
     delivered: int
     waiting: int
 
+    @property
+    def place(self) -> Place:
+        return self.accepted_at, self.row
+
 
 _glimpses = msgspec.json.Decoder(list[_Glimpse])
 _bodies = msgspec.json.Decoder(list[tuple[int, str, str]])
 
 
 def look(
-    connection: Connection, endpoint: Endpoint, query: ReplayQuery, after: int, limit: int, dry_run: bool
+    connection: Connection, endpoint: Endpoint, query: ReplayQuery, after: Place, limit: int, dry_run: bool
 ) -> tuple[ReplayStep, list[PastEvent]]:
-    """Look at up to `limit` events beyond the one of that row; the counts, and the events to be put into the queue.
+    """Look at up to `limit` events beyond a place; the counts, and the events to be put into the queue.
 
     In a dry run those are only counted. To be called within a transaction.
     """
     types = [name for subscribed in endpoint.subscribed for name in catalogue.names_of(subscribed)]
-    bounds = {"webhook": endpoint.row, "since": query.since, "until": query.until, "after": after, "limit": limit}
+    # Rows begin at 1.
+    at, row = max(after, (query.since, 0))
+    bounds = {"webhook": endpoint.row, "at": at, "row": row, "until": query.until, "limit": limit}
     found = connection.execute(_SQL["past_events"], bounds | {"types": json_text(types)}).fetchall()
     glimpses = sorted(
         (one for (text,) in found for one in _glimpses.decode(text)), key=lambda one: (one.accepted_at, one.row)
     )[:limit]
-    step = ReplayStep(0, 0, 0, 0, [], glimpses[-1].row if len(glimpses) == limit else None)
+    step = ReplayStep(0, 0, 0, 0, [], glimpses[-1].place if len(glimpses) == limit else None)
     # Level and filter look into the body.
     choosy = endpoint.filter is not None or endpoint.webhook.level == "user"
     looked_at: list[_Glimpse] = []
@@ -70,7 +77,7 @@ def look(
             wanted.append(glimpse.row)
             size += glimpse.size
             if size >= _STEP_BYTES:
-                step.last = glimpse.row
+                step.last = glimpse.place
                 break
     bodies = read_bodies(connection, wanted)
     events: list[PastEvent] = []
@@ -96,9 +103,14 @@ def read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[
     return {row: (a2b_base64(key), body.encode()) for row, key, body in _bodies.decode(found)}
 
 
-def outcome(connection: Connection, webhook: int, first: int, last: int) -> ReplayOutcome:
+def outcome(connection: Connection, webhook_id: str, first: int, last: int, own: bool) -> ReplayOutcome:
     """See Journal.replay_outcome."""
     with connection.snapshot():
+        found = connection.execute(_SQL["whose"], (webhook_id,)).fetchone()
+        if found is None:
+            raise NotFound(f"there is no webhook {webhook_id}")
+        webhook, own_from = found
+        first = max(first, own_from) if own else first
         pending = connection.execute(_SQL["pending_between"], (webhook, first, last)).fetchone()[0]
         succeeded, failed = connection.execute(_SQL["ended_between"], (webhook, first, last)).fetchone()
     return ReplayOutcome(pending, succeeded, failed)

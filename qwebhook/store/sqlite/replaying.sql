@@ -16,9 +16,8 @@ ON CONFLICT (event) DO UPDATE SET at = max(at, excluded.at)
 
 -- name: past_events
 -- What a step of a replay looks at: [accepted_at, row, type, size of the body, whether a success is on record, whether it waits],
--- in order of acceptance, beyond an event's row (0: from the first). One JSON array for each of the types, with as many as
--- a step takes, since each row read would cost a turn at the interpreter's lock. An event's key outlives it, so that the
--- place is known although a sweep has taken the event.
+-- in order of acceptance, beyond a place, which is known although a sweep may have taken the event there. One JSON array
+-- for each of the types, with as many as a step takes, since each row read would cost a turn at the interpreter's lock.
 SELECT (
     SELECT json_group_array(json_array(accepted_at, row, type, size, delivered, waiting)) FROM (
         SELECT e.accepted_at, e.row, e.type, length(e.body) AS size,
@@ -28,9 +27,7 @@ SELECT (
             ) AS delivered,
             EXISTS (SELECT 1 FROM pending AS p WHERE p.event = e.row AND p.webhook = :webhook) AS waiting
         FROM event AS e
-        WHERE e.type = t.value AND e.accepted_at < :until AND (e.accepted_at, e.row) > (
-            max(:since, coalesce((SELECT accepted_at FROM event_key WHERE row = :after), :since)), :after
-        )
+        WHERE e.type = t.value AND e.accepted_at < :until AND (e.accepted_at, e.row) > (:at, :row)
         ORDER BY e.accepted_at, e.row LIMIT :limit
     )
 ) FROM json_each(:types) AS t
@@ -39,6 +36,10 @@ SELECT (
 -- [row, key, body] of each of the events (a JSON array of rows), as one JSON array.
 SELECT json_group_array(json_array(e.row, e.key, CAST(e.body AS TEXT)))
 FROM json_each(?) AS asked JOIN event AS e ON e.row = asked.value
+
+-- name: whose
+-- A webhook's row, and the first delivery that is its owner's; also of one that was deleted.
+SELECT row, own_from FROM webhook WHERE id = ?1 UNION ALL SELECT row, 0 FROM deleted_webhook WHERE id = ?1
 
 -- name: pending_between
 -- By the sequence alone (+ keeps SQLite from reading all that waits for the webhook), as in the next.

@@ -118,6 +118,9 @@ class Webhooks:
             if after.enabled and not before.enabled:
                 self._connection.execute(_SQL["clear_failing"], (row,))
             self.update(row, after, self._clock(), by)
+            if _is_given(before, after):
+                self._cancel(row)
+                self._connection.execute(_SQL["give"], (row,))
             if patched.secret is not msgspec.UNSET:
                 secrets = [(patched.secret, None)] if isinstance(patched.secret, str) else []
                 self._seal(row, "secrets", self._seals.seal_secrets(webhook_id, secrets))
@@ -209,6 +212,11 @@ class Webhooks:
     def _encrypted_headers(self, row: int, identifier: str) -> dict[str, str]:
         sealed, _ = self._connection.execute(_SQL["sealed"], (row,)).fetchone()
         return self._seals.open_headers(identifier, sealed)
+
+
+def _is_given(before: Webhook, after: Webhook) -> bool:
+    """Whether a change makes a webhook that of a user whose it was not."""
+    return after.level == "user" and (before.level, before.owner_id) != (after.level, after.owner_id)
 
 
 def _as_read(draft: WebhookDraft) -> Webhook:

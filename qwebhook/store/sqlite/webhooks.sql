@@ -68,6 +68,12 @@ WHERE row = :row
 -- name: touch
 UPDATE webhook SET version = (SELECT version + 1 FROM store) WHERE row = ?
 
+-- name: give
+-- What comes from now on is for the user whose it is, what came before is not.
+UPDATE webhook SET
+    version = (SELECT version + 1 FROM store), own_from = (SELECT next_delivery FROM store)
+WHERE row = ?
+
 -- name: seal_secrets
 UPDATE webhook SET version = (SELECT version + 1 FROM store), secrets = ? WHERE row = ?
 
