@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwebhook.cli.inputs import read_pairs, read_secret, split_list
+from qwebhook.cli.inputs import read_pairs, read_secret, read_text, split_list
 from qwebhook.cli.session import Session
 from qwebhook.cli.suggestions import event_types
 
@@ -87,6 +87,31 @@ RateOption = Annotated[
     ),
 ]
 
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="Send a message in place of the event: slack, teams, discord, google-chat, text or html-mail.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+TemplateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        metavar="FILE",
+        help="Send what this template makes of the event (docs/templates.md); - for stdin.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+TenantUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tenant-url", metavar="URL", help="The events' tenant, for links in messages.", rich_help_panel=_SETTINGS
+    ),
+]
+
 
 def given_fields(
     session: Session,
@@ -121,13 +146,24 @@ def given_fields(
 
 
 def given_settings(
-    ordering: str | None, type_names: str | None, concurrency: int | None, rate_per_minute: int | None
+    session: Session,
+    *,
+    ordering: str | None,
+    type_names: str | None,
+    concurrency: int | None,
+    rate_per_minute: int | None,
+    preset: str | None,
+    template: str | None,
+    tenant_url: str | None,
 ) -> dict[str, Any]:
-    """The members of `qwebhook` whose options were given."""
+    """The members of `qwebhook` whose options were given. Raises InvalidInput for a template that cannot be read."""
     given = {
         "ordering": ordering,
         "typeNames": type_names,
         "concurrency": concurrency,
         "ratePerMinute": rate_per_minute,
+        "preset": preset,
+        "template": read_text(session, template, "--template") if template is not None else None,
+        "tenantUrl": tenant_url,
     }
     return {field: value for field, value in given.items() if value is not None}

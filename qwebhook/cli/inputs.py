@@ -27,6 +27,14 @@ def read_bytes(session: Session, source: str, purpose: str) -> bytes:
         raise InvalidInput(f"{purpose}: {source} cannot be read: {error.strerror}") from None
 
 
+def read_text(session: Session, source: str, purpose: str) -> str:
+    """The text of a file, or of stdin for `-`. Raises InvalidInput."""
+    try:
+        return read_bytes(session, source, purpose).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{purpose}: the content is not UTF-8 text") from None
+
+
 def read_value(session: Session, text: str, purpose: str, *, stdin: bool = False) -> str:
     """The text itself, the content of @FILE, or the variable of env:NAME; with `stdin`, that for `-`.
 

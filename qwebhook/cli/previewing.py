@@ -42,8 +42,16 @@ def preview(
         method="POST",
         url=request.url,
         headers={**request.shown, **headers},
-        body=msgspec.json.decode(request.body),
+        body=_parsed(request.body),
     )
+
+
+def _parsed(body: bytes) -> Any:
+    """What a JSON body holds; the text of any other, as a template may give it."""
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return body.decode()
 
 
 def held_back(endpoint: Endpoint, event: Event) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from qwebhook.deliver.request import prepare
 from qwebhook.deliver.sender import Sender
-from qwebhook.model.delivery import Exchange, Failure
+from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.errors import RenderFailed
 
 
 async def attempt(
@@ -19,10 +20,12 @@ async def attempt(
         return _unsent(endpoint, body, now, endpoint.problem)
     try:
         request = prepare(endpoint, key, event_type, body, now, test)
+    except RenderFailed as error:
+        return _unsent(endpoint, body, now, str(error), "template")
     except Exception as error:
         return _unsent(endpoint, body, now, f"the request cannot be made: {error}")
     return await sender.send(request)
 
 
-def _unsent(endpoint: Endpoint, body: bytes, now: int, reason: str) -> Exchange:
-    return Exchange(endpoint.webhook.url, {}, body, now, 0.0, Failure("invalid", reason))
+def _unsent(endpoint: Endpoint, body: bytes, now: int, reason: str, kind: FailureKind = "invalid") -> Exchange:
+    return Exchange(endpoint.webhook.url, {}, body, now, 0.0, Failure(kind, reason))

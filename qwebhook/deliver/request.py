@@ -16,6 +16,7 @@ from qwebhook.model.webhook import OMITTED
 
 USER_AGENT = f"qwebhook/{__version__}"
 TEST_HEADER = "qwebhook-test"
+JSON = "application/json"
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
@@ -52,9 +53,9 @@ def prepare(
     key, event_type, body: the event's. test: marks the request as a test-fire.
     """
     webhook = endpoint.webhook
-    body = rendered(endpoint, event_type, body)
+    body, media_type = rendered(endpoint, event_type, body)
     identifier, seconds = message_id(key, webhook.id), now // 1000
-    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    headers = {"Content-Type": media_type, "User-Agent": USER_AGENT}
     if webhook.headers or endpoint.encrypted_headers:
         own = {**webhook.headers, **endpoint.encrypted_headers}
         lower = {name.lower() for name in own}
@@ -72,8 +73,11 @@ def prepare(
     return PreparedRequest(webhook.url, headers, shown, body)
 
 
-def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> bytes:
-    """The body as this endpoint wants it; the very same object where it wants it as it came."""
+def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> tuple[bytes, str]:
+    """The body as this endpoint wants it, the very same object where it wants it as it came; and its media type.
+
+    Raises RenderFailed.
+    """
     webhook = endpoint.webhook
     if webhook.enable_cloud_event_delivery:
         body = _converted(body)
@@ -81,7 +85,12 @@ def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> bytes:
         name = endpoint.subscribed.get(catalogue.canonical(event_type), event_type)
         if name != event_type:
             body = with_type(body, name)
-    return body
+    if webhook.qwebhook.preset is not None or webhook.qwebhook.template is not None:
+        # Most webhooks have neither, and nor does most of what imports this.
+        from qwebhook.render.body import rendered_body
+
+        return rendered_body(webhook, event_type, body)
+    return body, JSON
 
 
 def _converted(body: bytes) -> bytes:

@@ -16,7 +16,7 @@ import msgspec
 
 from qwebhook.model.backoff import parse_retry_after, retry_delay
 
-FailureKind = Literal["dns", "connect", "tls", "timeout", "protocol", "address refused", "invalid"]
+FailureKind = Literal["dns", "connect", "tls", "timeout", "protocol", "address refused", "invalid", "template"]
 State = Literal["delivered", "retrying", "dead", "gone", "cancelled"]
 Status = Literal["success", "fail"]
 
@@ -86,6 +86,8 @@ def judge(result: Reply | Failure, attempt: int, now: int, randomness: float) ->
     nobody configured.
     """
     retry_after = None
+    if isinstance(result, Failure) and result.kind == "template":
+        return Dead()  # it would fail again
     if isinstance(result, Reply):
         if 200 <= result.status < 300:
             return Delivered()

@@ -9,6 +9,7 @@ QwebhookError                    1   500   something failed
 │   └── EventRejected                      an event that cannot be accepted
 │       ├── UnsupportedFormat    2   415   a content type or data that is not JSON
 │       └── BodyTooLarge         2   413   over the size limit
+├── RenderFailed                1   500   a template that cannot be rendered for an event
 ├── Conflict                     1   409   the thing exists already, or a field is read-only
 ├── NotAuthorised                4   401   no or wrong credentials
 │   ├── WrongCredentials                   credentials that do not hold, as of one who guesses
@@ -114,6 +115,10 @@ class BodyTooLarge(EventRejected):
 
     status = 413
     code = "QWH-TOO-LARGE"
+
+
+class RenderFailed(QwebhookError):
+    """A webhook's template cannot be rendered for this event; another event may do. No request fails with it."""
 
 
 class Conflict(QwebhookError):

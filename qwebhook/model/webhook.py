@@ -44,7 +44,8 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     type_names: whether a renamed type is delivered as it came or as it was subscribed. ordering: `strict` has one
     delivery in flight, and a retry holds the next. concurrency: how many may be in flight; None adapts.
     rate_per_minute: how many may be started in a minute; None: any number. request_origin: the name that the receiver
-    consented to, which every delivery carries; None: it was not asked.
+    consented to, which every delivery carries; None: it was not asked. preset, template: what shapes the body, by name
+    or by itself; None: the event is sent as it is. tenant_url: of the tenant that events come from, for links into it.
     """
 
     type_names: TypeNames = "asReceived"
@@ -52,6 +53,9 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     concurrency: int | None = None
     rate_per_minute: int | None = None
     request_origin: str | None = None
+    preset: str | None = None
+    template: str | None = None
+    tenant_url: str | None = None
 
 
 class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -163,6 +167,9 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
     rate = webhook.qwebhook.rate_per_minute
     if rate is not None and not 1 <= rate <= MOST_PER_MINUTE:
         raise InvalidWebhook("qwebhook.ratePerMinute", f"is {rate}", f"use 1 to {MOST_PER_MINUTE}")
+    tenant = webhook.qwebhook.tenant_url
+    if tenant is not None and not re.fullmatch(r"https://[A-Za-z0-9.:-]{1,253}/?", tenant):
+        raise InvalidWebhook("qwebhook.tenantUrl", "is no address of a tenant", "write https://HOST.DOMAIN")
     origin = webhook.qwebhook.request_origin
     if origin is not None and not is_origin(origin):
         raise InvalidWebhook("qwebhook.requestOrigin", "is not a DNS name", "write for example events.example.com")

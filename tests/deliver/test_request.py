@@ -101,29 +101,29 @@ def test_an_id_stays_the_same_from_version_to_version() -> None:
 
 def test_bodies_go_out_as_they_came() -> None:
     for body in (BODY, legacy_event_body(), hybrid_event_body()):
-        assert rendered(endpoint(), APP_CREATED, body) is body
+        assert rendered(endpoint(), APP_CREATED, body)[0] is body
     converting = endpoint(webhook(enable_cloud_event_delivery=True))
     for body in (BODY, hybrid_event_body()):
-        assert rendered(converting, APP_CREATED, body) is body
+        assert rendered(converting, APP_CREATED, body)[0] is body
 
 
 def test_a_type_under_its_subscribed_name() -> None:
     subscribed = endpoint(webhook(event_types=[RENAMED], qwebhook=Settings(type_names="subscribed")))
-    assert json.loads(rendered(subscribed, APP_CREATED, BODY))["type"] == RENAMED
-    legacy = json.loads(rendered(subscribed, APP_CREATED, legacy_event_body()))
+    assert json.loads(rendered(subscribed, APP_CREATED, BODY)[0])["type"] == RENAMED
+    legacy = json.loads(rendered(subscribed, APP_CREATED, legacy_event_body())[0])
     assert legacy["eventType"] == RENAMED
     assert "type" not in legacy
-    hybrid = json.loads(rendered(subscribed, APP_CREATED, hybrid_event_body()))
+    hybrid = json.loads(rendered(subscribed, APP_CREATED, hybrid_event_body())[0])
     assert hybrid["type"] == hybrid["eventType"] == RENAMED
     as_is = cloud_event_body(type=RENAMED)
-    assert rendered(subscribed, RENAMED, as_is) is as_is
-    assert rendered(endpoint(webhook(event_types=[RENAMED])), APP_CREATED, BODY) is BODY
+    assert rendered(subscribed, RENAMED, as_is)[0] is as_is
+    assert rendered(endpoint(webhook(event_types=[RENAMED])), APP_CREATED, BODY)[0] is BODY
 
 
 def test_converted_and_renamed_at_once() -> None:
     both = endpoint(
         webhook(event_types=[RENAMED], enable_cloud_event_delivery=True, qwebhook=Settings(type_names="subscribed"))
     )
-    sent = json.loads(rendered(both, APP_CREATED, legacy_event_body()))
+    sent = json.loads(rendered(both, APP_CREATED, legacy_event_body())[0])
     assert (sent["specversion"], sent["type"]) == ("1.0", RENAMED)
     assert "eventType" not in sent

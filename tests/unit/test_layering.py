@@ -12,7 +12,17 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "qwebhook"
 # Who may import whom: a layer imports itself and those with a lower number. Those with the same number stand side by
 # side and may know each other, which is only so at the top.
-LAYERS = {"model": 0, "store": 1, "deliver": 2, "source": 2, "server": 3, "cli": 4, "demo": 4, "__main__": 5}
+LAYERS = {
+    "model": 0,
+    "render": 1,
+    "store": 2,
+    "deliver": 3,
+    "source": 3,
+    "server": 4,
+    "cli": 5,
+    "demo": 5,
+    "__main__": 6,
+}
 # What belongs to no layer: the package itself, which holds the version.
 ROOT = "__init__"
 LIBRARIES_OF_THE_MODEL = {"msgspec"}

@@ -17,8 +17,11 @@ from qwebhook.cli.fields import (
     LevelOption,
     OrderingOption,
     OwnerOption,
+    PresetOption,
     RateOption,
     SecretOption,
+    TemplateOption,
+    TenantUrlOption,
     TypeNamesOption,
     UrlOption,
     given_fields,
@@ -77,6 +80,9 @@ def create(
     type_names: TypeNamesOption = None,
     concurrency: ConcurrencyOption = None,
     rate_per_minute: RateOption = None,
+    preset: PresetOption = None,
+    template: TemplateOption = None,
+    tenant_url: TenantUrlOption = None,
     file: FileOption = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Leave a webhook of this name as it is, and show it.")
@@ -152,7 +158,16 @@ def create(
         "checkCertificateRevocation": (check_certificate_revocation, True),
     }
     fields |= {field: value for field, (given, value) in switches.items() if given}
-    settings = given_settings(ordering, type_names, concurrency, rate_per_minute)
+    settings = given_settings(
+        session,
+        ordering=ordering,
+        type_names=type_names,
+        concurrency=concurrency,
+        rate_per_minute=rate_per_minute,
+        preset=preset,
+        template=template,
+        tenant_url=tenant_url,
+    )
     # A body's `qwebhook` that is no object is refused with the other fields.
     if settings and isinstance(fields.setdefault("qwebhook", {}), dict):
         fields["qwebhook"] |= settings

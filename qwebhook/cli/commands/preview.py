@@ -63,6 +63,9 @@ def _as_text(shown: Preview) -> str:
 
     from qwebhook.cli.printable import printable
 
+    if isinstance(shown.body, str):
+        body = shown.body
+    else:
+        body = msgspec.json.format(msgspec.json.encode(shown.body), indent=2).decode()
     head = [f"{shown.method} {shown.url}", *(f"{name}: {value}" for name, value in shown.headers.items()), ""]
-    body = msgspec.json.format(msgspec.json.encode(shown.body), indent=2).decode()
     return "\n".join(printable(line) for line in [*head, *body.split("\n")])

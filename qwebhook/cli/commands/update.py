@@ -17,8 +17,11 @@ from qwebhook.cli.fields import (
     LevelOption,
     OrderingOption,
     OwnerOption,
+    PresetOption,
     RateOption,
     SecretOption,
+    TemplateOption,
+    TenantUrlOption,
     TypeNamesOption,
     UrlOption,
     given_fields,
@@ -41,6 +44,9 @@ qwebhook update reports --add-event com.qlik.v1.app.created --header X-Team=bi -
 qwebhook update reports --secret generate
 qwebhook update reports -f changes.json
 """
+
+# Of --preset: the event is sent as it is.
+NO_PRESET = "none"
 
 app = typer.Typer(add_completion=False)
 
@@ -84,6 +90,9 @@ def update(
     type_names: TypeNamesOption = None,
     concurrency: ConcurrencyOption = None,
     rate_per_minute: RateOption = None,
+    preset: PresetOption = None,
+    template: TemplateOption = None,
+    tenant_url: TenantUrlOption = None,
     file: FileOption = None,
 ) -> Single:
     """Change what is named of a webhook.
@@ -124,7 +133,16 @@ def update(
     members += _header_operations(
         session, "encryptedHeaders", "--encrypted-header", encrypted_header, remove_encrypted_header
     )
-    settings = given_settings(ordering, type_names, concurrency, rate_per_minute)
+    settings = given_settings(
+        session,
+        ordering=ordering,
+        type_names=type_names,
+        concurrency=concurrency,
+        rate_per_minute=rate_per_minute,
+        preset=preset,
+        template=template,
+        tenant_url=tenant_url,
+    )
     added, removed = split_list(add_event), split_list(remove_event)
     if not (operations or fields or members or settings or added or removed):
         raise InvalidInput("nothing to change is named", "give an option such as --url, or -f FILE")
@@ -194,4 +212,9 @@ def _changed_settings(webhook: Webhook, settings: dict[str, Any]) -> dict[str, A
     import msgspec
 
     present: dict[str, Any] = msgspec.to_builtins(webhook.qwebhook)
+    if settings.keys() & {"preset", "template"}:  # one takes the other's place, and `none` that of both
+        present.pop("preset", None)
+        present.pop("template", None)
+    if settings.get("preset") == NO_PRESET:
+        settings = {name: value for name, value in settings.items() if name != "preset"}
     return present | settings

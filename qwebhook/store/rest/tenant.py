@@ -54,9 +54,8 @@ def _check_settings(settings: Settings | None) -> None:
 
 
 def _no_settings() -> InvalidWebhook:
-    return InvalidWebhook(
-        "qwebhook", "a tenant knows neither ordering nor type names, concurrency, rates or handshakes", _ELSEWHERE
-    )
+    words = "a tenant knows neither ordering nor type names, concurrency, rates, handshakes or templates"
+    return InvalidWebhook("qwebhook", words, _ELSEWHERE)
 
 
 def _check_secret(secret: str) -> None:

@@ -12,7 +12,7 @@ from qwebhook.model.errors import Ambiguous, InvalidWebhook, NotFound, QuotaExce
 from qwebhook.model.identifiers import random_id
 from qwebhook.model.patch import Patched, PatchOperation, apply_patch, apply_replacement
 from qwebhook.model.signature import MOST_SECRETS, TimedSecret, check_secret
-from qwebhook.model.webhook import Webhook, WebhookDraft, WebhookReplacement, check_draft
+from qwebhook.model.webhook import Settings, Webhook, WebhookDraft, WebhookReplacement, check_draft
 from qwebhook.store.contract import Page, WebhookQuery
 from qwebhook.store.sqlite import listing
 from qwebhook.store.sqlite.connection import Connection, store_errors
@@ -73,6 +73,7 @@ class Webhooks:
 
     def create(self, draft: WebhookDraft, by: str, limit: int | None) -> Webhook:
         check_draft(draft)
+        _check_rendering(draft.qwebhook)
         now = self._clock()
         identifier = random_id(now, os.urandom(10))
         secrets = [(draft.secret, None)] if draft.secret is not None else []
@@ -115,6 +116,8 @@ class Webhooks:
             row, before = columns[0], webhook_from(columns)
             patched = decide(before, row)
             after = patched.webhook
+            if after.qwebhook is not before.qwebhook:
+                _check_rendering(after.qwebhook)
             if after.enabled and not before.enabled:
                 self._connection.execute(_SQL["clear_failing"], (row,))
             self.update(row, after, self._clock(), by)
@@ -232,3 +235,11 @@ def _as_read(draft: WebhookDraft) -> Webhook:
         updated_at="",
         updated_by_user_id="",
     )
+
+
+def _check_rendering(settings: Settings) -> None:
+    # The template engine takes longer to import than a short command may last.
+    if settings.preset is not None or settings.template is not None:
+        from qwebhook.render.body import check_rendering
+
+        check_rendering(settings)

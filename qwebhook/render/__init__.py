@@ -1,0 +1,1 @@
+"""Templates: an event made into the body that a receiver wants."""

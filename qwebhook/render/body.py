@@ -1,0 +1,52 @@
+"""The body that a webhook's template or preset makes of an event, and whether it has a sound one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from qwebhook.model.errors import InvalidInput, InvalidWebhook
+from qwebhook.model.webhook import Settings, Webhook
+from qwebhook.render.message import variables
+from qwebhook.render.presets import PRESETS, preset_template
+from qwebhook.render.template import Escaping, Template
+
+_TEMPLATES_KEPT = 500
+_MEDIA_TYPES: dict[Escaping, str] = {"json": "application/json", "none": "text/plain; charset=utf-8"}
+
+
+def check_rendering(settings: Settings) -> None:
+    """Refuse a preset that is not there, and a template that cannot be compiled. Raises InvalidWebhook."""
+    if settings.preset is not None and settings.preset not in PRESETS:
+        raise InvalidWebhook("qwebhook.preset", f"is {settings.preset[:80]!r}", f"use {', '.join(PRESETS)}")
+    if settings.template is None:
+        return
+    if settings.preset is not None:
+        raise InvalidWebhook("qwebhook.template", "is given beside a preset", "give one of them")
+    try:
+        _compiled(settings.template)
+    except InvalidInput as error:
+        raise InvalidWebhook("qwebhook.template", error.message.removeprefix("the template "), error.hint) from None
+
+
+def rendered_body(webhook: Webhook, event_type: str, body: bytes) -> tuple[bytes, str]:
+    """What is sent in place of the event, and its media type; for webhooks with a template or a preset.
+
+    event_type, body: the event's. Raises RenderFailed.
+    """
+    settings = webhook.qwebhook
+    given = variables(body, event_type, webhook)
+    if settings.preset is not None:
+        return preset_template(settings.preset).render(given).encode(), PRESETS[settings.preset].media_type
+    source = settings.template or ""
+    return _compiled(source).render(given).encode(), _MEDIA_TYPES[escaping_of(source)]
+
+
+def escaping_of(source: str) -> Escaping:
+    """A template that begins as JSON does is one of JSON, and any other is one of plain text."""
+    start = source.lstrip()[:2]
+    return "json" if start[:1] in ("{", "[") and start not in ("{{", "{%", "{#") else "none"
+
+
+@lru_cache(_TEMPLATES_KEPT)
+def _compiled(source: str) -> Template:
+    return Template(source, escaping_of(source))

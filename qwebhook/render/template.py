@@ -1,0 +1,121 @@
+"""A template: compiled once, rendered for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from jinja2 import Template as Compiled
+from jinja2 import TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError
+from markupsafe import Markup
+
+from qwebhook.model.errors import InvalidInput, RenderFailed
+from qwebhook.render.sandbox import TEXT_LIMIT, Ready, Sandbox, within_budget
+
+Escaping = Literal["none", "json", "html"]
+SOURCE_LIMIT = 64 << 10
+
+
+class InvalidTemplate(InvalidInput):
+    """A template that cannot be compiled; the message names the line."""
+
+    code = "QWH-INVALID-TEMPLATE"
+
+
+class Template:
+    """escaping: `json` writes each value as JSON wants it within a text, so that data cannot end the text; what has
+    been rendered must be JSON. `html` escapes markup. `none` takes values as they are.
+    """
+
+    def __init__(self, source: str, escaping: Escaping = "none") -> None:
+        """Raises InvalidTemplate."""
+        if len(source) > SOURCE_LIMIT:
+            raise InvalidTemplate(f"the template has {len(source)} characters", f"use {SOURCE_LIMIT} at most")
+        self._length = len(source)
+        self._escaping = escaping
+        self._compiled = _compiled(source, escaping)
+
+    def render(self, variables: Mapping[str, Any]) -> str:
+        """The text for one event. Raises RenderFailed."""
+        parts: list[str] = []
+        length = 0
+        try:
+            with within_budget(self._length):
+                for part in self._compiled.generate(variables):
+                    length += len(part)
+                    if length > TEXT_LIMIT:
+                        raise RenderFailed(f"it puts out more than {TEXT_LIMIT >> 10} KiB")
+                    parts.append(part)
+        except UndefinedError as error:
+            raise RenderFailed(f"{error.message or 'a name'}; `| default(…)` gives another value") from None
+        except SecurityError as error:
+            raise RenderFailed(str(error)) from None
+        except RecursionError:
+            raise RenderFailed("it calls itself too often") from None
+        except RenderFailed:
+            raise
+        except Exception as error:
+            words = str(error).partition("\n")[0][:200]
+            raise RenderFailed(f"{type(error).__name__}: {words}") from None
+        text = "".join(parts)
+        if self._escaping == "json":
+            _check_json(text)
+        return text
+
+
+def _check_json(text: str) -> None:
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise RenderFailed(f"what it puts out is not JSON: {error}") from None
+
+
+def _compiled(source: str, escaping: Escaping) -> Compiled:
+    sandbox = _sandbox(escaping)
+    try:
+        return sandbox.from_string(source)
+    except TemplateSyntaxError as error:
+        line = source.splitlines()[error.lineno - 1] if 0 < error.lineno <= len(source.splitlines()) else ""
+        column = _column(line, error.message or "")
+        shown = line.strip()[:100]
+        raise InvalidTemplate(
+            f"the template is wrong at line {error.lineno}, column {column}: {error.message}",
+            f"the line is {shown!r}" if shown else "",
+        ) from None
+    except (RecursionError, MemoryError, OverflowError, ValueError) as error:
+        raise InvalidTemplate(f"the template cannot be compiled: {type(error).__name__}") from None
+
+
+def _column(line: str, message: str) -> int:
+    """jinja2 tells the line only: the column of what its message quotes, else of the first tag."""
+    quoted = message.partition("'")[2].partition("'")[0]
+    for wanted in (quoted, "{%", "{{", "{#"):
+        at = line.find(wanted) if wanted else -1
+        if at >= 0:
+            return at + 1
+    return 1
+
+
+@cache
+def _sandbox(escaping: Escaping) -> Sandbox:
+    finalize: dict[Escaping, Callable[[Any], Any]] = {"none": _plain, "json": _within_json, "html": _markup}
+    return Sandbox(autoescape=escaping == "html", finalize=finalize[escaping])
+
+
+def _plain(value: Any) -> Any:
+    return "" if value is None else str(value)
+
+
+def _markup(value: Any) -> Any:
+    return value if isinstance(value, Markup) else _plain(value)
+
+
+def _within_json(value: Any) -> str:
+    if isinstance(value, Ready):
+        return str(value)
+    if isinstance(value, str):
+        return msgspec.json.encode(str(value)).decode()[1:-1]
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,67 @@
+"""Messages in place of events: a preset and a template, delivered by the real server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qwebhook.model.errors import InvalidWebhook
+from qwebhook.model.signature import verify_standard
+from qwebhook.model.webhook import Settings
+from tests.acceptance.processes import Server, until
+from tests.acceptance.receiver import Receiver
+from tests.builders import STANDARD_SECRET, cloud_event_body
+
+
+def test_a_preset_is_delivered_signed_and_on_record(server: Server, receiver: Receiver) -> None:
+    settings = Settings(preset="slack", tenant_url="https://acme.eu.qlikcloud.com")
+    webhook = server.create_webhook(url=receiver.url(), secret=STANDARD_SECRET, qwebhook=settings)
+    server.publish(cloud_event_body(id="e1", data={"id": "a1", "name": "<!channel> Sales"}))
+    (request,) = receiver.wait_for(1)
+    message = json.loads(request.body)
+    assert set(message) == {"text", "blocks"}
+    assert "created the app &lt;!channel&gt; Sales" in message["text"]
+    headers = request.headers
+    assert headers["content-type"] == "application/json"
+    problem = verify_standard(
+        [STANDARD_SECRET],
+        headers["webhook-id"],
+        headers["webhook-timestamp"],
+        headers["webhook-signature"],
+        request.body,
+        request.at,
+    )
+    assert problem == ""
+    delivery = until(lambda: server.deliveries(webhook), "a delivery on record")[0]
+    assert delivery.request.body.encode() == request.body
+
+
+def test_a_template_that_fails_on_one_event_harms_no_other(server: Server, receiver: Receiver) -> None:
+    settings = Settings(template='{"name": "{{ data.name }}", "size": {{ data.size }}}')
+    webhook = server.create_webhook(url=receiver.url(), qwebhook=settings)
+    server.publish(cloud_event_body(id="e1", data={"id": "a", "name": "first", "size": 1}))
+    server.publish(cloud_event_body(id="e2", data={"id": "b", "name": "second"}))
+    server.publish(cloud_event_body(id="e3", data={"id": "c", "name": 'third"', "size": 3}))
+    bodies = [json.loads(request.body) for request in receiver.wait_for(2)]
+    assert sorted(body["name"] for body in bodies) == ["first", 'third"']
+    line = server.wait_log("attempt", outcome="dead")
+    assert line["reason"].startswith("template: ")
+    assert "'size'" in line["reason"]
+    states = until(lambda: len(server.deliveries(webhook)) == 3 and server.deliveries(webhook), "all are on record")
+    assert sorted(one.qwebhook.state for one in states) == ["dead", "delivered", "delivered"]
+    assert server.pending() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(preset="sms"), "qwebhook.preset: is 'sms'"),
+        (Settings(template="{{ x"), "qwebhook.template: is wrong at line 1"),
+        (Settings(template="a", preset="slack"), "qwebhook.template: is given beside a preset"),
+        (Settings(tenant_url="http://acme.example.com"), "qwebhook.tenantUrl: is no address of a tenant"),
+    ],
+)
+def test_what_is_refused_when_it_is_made(server: Server, settings: Settings, words: str) -> None:
+    with pytest.raises(InvalidWebhook, match=words):
+        server.create_webhook(qwebhook=settings)

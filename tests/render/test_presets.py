@@ -1,0 +1,152 @@
+"""The presets, for every type of the catalogue and for whatever else comes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.models.blocks import Block
+
+from qwebhook.model import catalogue
+from qwebhook.model.webhook import Settings
+from qwebhook.render.message import variables
+from qwebhook.render.presets import PRESETS, preset_template
+from tests.builders import legacy_event_body, webhook
+
+TEXTS = Path(__file__).with_name("texts.txt")
+TENANT = "https://acme.eu.qlikcloud.com"
+TYPES = [listed.name for listed in catalogue.event_types()]
+HOSTILE = '"}],"x":[{"<!channel> @everyone <users/all> **b** [a](http://e.example) </b>\\\n\u2028'
+WEBHOOK = webhook(qwebhook=Settings(tenant_url=TENANT))
+
+
+def sample(event_type: str, **data: Any) -> bytes:
+    made = catalogue.sample(event_type, event_id="e1", time="2026-11-27T16:00:00Z")
+    made["data"] |= data
+    return json.dumps(made).encode()
+
+
+def rendered(preset: str, event_type: str, body: bytes) -> str:
+    return preset_template(preset).render(variables(body, event_type, WEBHOOK))
+
+
+def messages() -> list[tuple[str, bytes]]:
+    """Every type, a type that nobody knows, and hostile data."""
+    unknown = {"specversion": "1.0", "id": "1", "source": "shop", "type": "com.example.order_paid", "data": 5}
+    hostile = sample("com.qlik.v1.app.created", name=HOSTILE, id=HOSTILE)
+    return [
+        *((event_type, sample(event_type)) for event_type in TYPES),
+        ("com.example.order_paid", json.dumps(unknown).encode()),
+        ("com.qlik.v1.app.created", hostile),
+        ("com.qlik.v1.user.created", sample("com.qlik.v1.user.created", name="n" * 100_000)),
+    ]
+
+
+@pytest.mark.parametrize(("event_type", "body"), messages())
+def test_slack(event_type: str, body: bytes) -> None:
+    message = json.loads(rendered("slack", event_type, body))
+    assert set(message) == {"text", "blocks"}
+    assert 0 < len(message["text"]) <= 3000
+    for given in message["blocks"]:
+        block = Block.parse(given)
+        assert block is not None
+        block.validate_json()  # Slack's own limits and required members
+        assert block.to_dict() == given
+    assert not re.search(r"<[!@#]", json.dumps(message))
+
+
+@pytest.mark.parametrize(("event_type", "body"), messages())
+def test_teams(event_type: str, body: bytes) -> None:
+    message = json.loads(rendered("teams", event_type, body))
+    (attachment,) = message["attachments"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    for block in card["body"]:
+        assert set(block) <= {"type", "text", "wrap", "weight", "size", "isSubtle"}
+        assert block["type"] == "TextBlock"
+        assert block["text"]
+        assert not re.search(r"(?<!\\)[\[\]*]", block["text"])
+    for action in card.get("actions", []):
+        assert (action["type"], action["url"].startswith(TENANT)) == ("Action.OpenUrl", True)
+    assert len(json.dumps(message)) < 28_000
+
+
+@pytest.mark.parametrize(("event_type", "body"), messages())
+def test_discord(event_type: str, body: bytes) -> None:
+    message = json.loads(rendered("discord", event_type, body))
+    assert message["allowed_mentions"] == {"parse": []}
+    (embed,) = message["embeds"]
+    assert set(embed) <= {"title", "description", "url", "footer"}
+    assert len(embed["title"]) <= 256
+    assert 0 < len(embed["description"]) <= 4096
+
+
+@pytest.mark.parametrize(("event_type", "body"), messages())
+def test_google_chat(event_type: str, body: bytes) -> None:
+    message = json.loads(rendered("google-chat", event_type, body))
+    assert set(message) == {"cardsV2"}  # in its `text` a name could mention everybody
+    (section,) = message["cardsV2"][0]["card"]["sections"]
+    assert "<" not in section["widgets"][0]["textParagraph"]["text"]
+    assert len(json.dumps(message)) < 32_000
+
+
+@pytest.mark.parametrize(("event_type", "body"), messages())
+def test_html_and_text(event_type: str, body: bytes) -> None:
+    page = rendered("html-mail", event_type, body)
+    assert re.findall(r"<(\w+)", page).count("table") == 2
+    assert "<!channel" not in page
+    assert "src=" not in page  # nothing is fetched by whoever reads it
+    text = rendered("text", event_type, body)
+    assert text.strip()
+    assert len(text.splitlines()) <= 6
+
+
+def test_every_type_has_a_text_of_its_own() -> None:
+    """`python -m tests.render.test_presets` writes the file anew; read what it changes."""
+    assert TEXTS.read_text(encoding="utf-8") == all_texts()
+
+
+def all_texts() -> str:
+    lines = []
+    for event_type in TYPES:
+        given = variables(sample(event_type), event_type, WEBHOOK)
+        lines.append(f"{event_type}\n  {given['title']}: {given['text']}\n  {given['link'] or 'no link'}\n")
+    return "\n".join(lines)
+
+
+def test_a_renamed_type_has_the_same_text() -> None:
+    renamed = variables(sample("com.qlik.v1.app.created"), "com.qlik.app.created", WEBHOOK)
+    assert renamed["text"].endswith("created the app Sales overview")
+
+
+def test_both_envelopes_are_read_alike() -> None:
+    given = variables(legacy_event_body(), "com.qlik.v1.app.created", WEBHOOK)
+    assert given["event"]["id"]
+    assert given["event"]["userid"]
+    assert given["who"].startswith("User ")
+    assert given["event"]["type"] == "com.qlik.v1.app.created"
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", [], ["a"], {"name": ""}, {"name": 5}])
+def test_any_data_has_a_text(data: Any) -> None:
+    body = json.dumps({"specversion": "1.0", "id": "e1", "source": "s", "type": "com.example.paid", "data": data})
+    given = variables(body.encode(), "com.example.paid", WEBHOOK)
+    assert given["text"] == "Example paid: e1"
+    for preset in PRESETS:
+        preset_template(preset).render(given)
+
+
+@pytest.mark.parametrize("identifier", ["../../evil", "a b", "x" * 100, 5, "a?b", "javascript:1"])
+def test_only_an_id_gets_into_a_link(identifier: Any) -> None:
+    body = json.loads(sample("com.qlik.v1.app.created", id=identifier))
+    body["toplevelresourceid"] = identifier
+    assert variables(json.dumps(body).encode(), "com.qlik.v1.app.created", WEBHOOK)["link"] == ""
+    assert variables(sample("com.qlik.v1.app.created"), "com.qlik.v1.app.created", webhook())["link"] == ""
+
+
+if __name__ == "__main__":
+    TEXTS.write_text(all_texts(), encoding="utf-8")
