@@ -16,7 +16,18 @@ def advice(session: Session, url: str | None, event_types: Sequence[str]) -> lis
     # Where the deliveries of a server may go is for that one to say.
     if url is not None and not session.is_remote:
         warnings.append(address_refused(url, session.allowed_networks))
+        warnings.append(target_needs(url, session))
     return [warning for warning in warnings if warning]
+
+
+def target_needs(url: str, session: Session) -> str:
+    """What to say of a target that a server delivers to only if it is told to, or how."""
+    scheme = url.partition(":")[0].lower()
+    if scheme == "exec":
+        return "the command is run by a server that is started with --allow-exec, and by no other"
+    if scheme == "mailto" and session.settings.mail() is None:
+        return f"no mail is sent until {session.settings.user_config} has a table [mail] with a server"
+    return ""
 
 
 def unknown_type(name: str) -> str:

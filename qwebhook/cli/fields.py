@@ -105,6 +105,12 @@ TemplateOption = Annotated[
         rich_help_panel=_SETTINGS,
     ),
 ]
+CommandTimeoutOption = Annotated[
+    int | None,
+    typer.Option(
+        "--command-timeout", metavar="SECONDS", help="How long an exec: command may take.", rich_help_panel=_SETTINGS
+    ),
+]
 TenantUrlOption = Annotated[
     str | None,
     typer.Option(
@@ -155,6 +161,7 @@ def given_settings(
     preset: str | None,
     template: str | None,
     tenant_url: str | None,
+    command_timeout: int | None,
 ) -> dict[str, Any]:
     """The members of `qwebhook` whose options were given. Raises InvalidInput for a template that cannot be read."""
     given = {
@@ -165,5 +172,6 @@ def given_settings(
         "preset": preset,
         "template": read_text(session, template, "--template") if template is not None else None,
         "tenantUrl": tenant_url,
+        "timeout": command_timeout,
     }
     return {field: value for field, value in given.items() if value is not None}

@@ -21,6 +21,7 @@ from qwebhook.cli.session import Session
 from qwebhook.cli.trial_events import TrialEvents
 from qwebhook.deliver.firing import FiringPlan, Shot, Volley, fire, summed_up
 from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
@@ -46,6 +47,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
     policy: AddressPolicy
     silent: bool
     via: Via
+    allow_exec: bool = False
 
     @classmethod
     def read(
@@ -62,6 +64,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         allowed_networks: Sequence[str],
         silent: bool,
         via: Via | None,
+        allow_exec: bool,
     ) -> FiringOptions:
         """via: as given; None for what suits the store. Raises InvalidInput."""
         via = _chosen_way(session, via)
@@ -85,6 +88,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
             policy=AddressPolicy(session.allowed_networks(allowed_networks)),
             silent=silent,
             via=via,
+            allow_exec=allow_exec,
         )
 
 
@@ -132,7 +136,9 @@ def targets(
     store = session.open_store()
     found = Outcomes(session)
     if everything:
-        webhooks = list(read_pages(store.list_webhooks, WebhookQuery(enabled=True), None))
+        enabled = read_pages(store.list_webhooks, WebhookQuery(enabled=True), None)
+        # A mail is read, and a command does something: who wants that names the webhook.
+        webhooks = [webhook for webhook in enabled if webhook.url.lower().startswith(("https:", "http:"))]
     else:
         for reference in references:
             found.attempt(reference, functools.partial(store.find_webhook, reference))
@@ -201,7 +207,9 @@ def fire_all(session: Session, endpoints: Sequence[Endpoint], options: FiringOpt
 
 
 async def _fire_directly(session: Session, endpoints: Sequence[Endpoint], options: FiringOptions) -> list[list[Shot]]:
-    sender = Sender(options.policy, options.timeout)
+    targets = Targets(
+        Sender(options.policy, options.timeout), mail=session.mail_server(), allow_exec=options.allow_exec
+    )
     plan = FiringPlan(
         options.events.event,
         lambda: session.now_ms,
@@ -211,9 +219,9 @@ async def _fire_directly(session: Session, endpoints: Sequence[Endpoint], option
         headers=options.headers,
     )
     try:
-        return await fire(sender, endpoints, plan)
+        return await fire(targets, endpoints, plan)
     finally:
-        await sender.close()
+        await targets.close()
 
 
 def _start_of_response(shot: Shot) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from qwebhook.deliver.request import prepare
+from qwebhook.deliver.targets import prepare
 from qwebhook.model import catalogue
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.event import Event
@@ -39,7 +39,7 @@ def preview(
     return Preview(
         webhook_id=endpoint.webhook.id,
         matches=not held_back(endpoint, event),
-        method="POST",
+        method=request.method,
         url=request.url,
         headers={**request.shown, **headers},
         body=_parsed(request.body),

@@ -14,6 +14,7 @@ from qwebhook.cli.session import Session
 from qwebhook.cli.views import DELIVERIES, DELIVERIES_OF_WEBHOOK
 from qwebhook.deliver.direct import resend
 from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.writer import Run
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Delivery
@@ -87,21 +88,21 @@ async def _resend_all(
     session: Session, run: Run, webhook: Webhook, delivery_ids: Sequence[str], policy: AddressPolicy, seconds: float
 ) -> list[str | QwebhookError]:
     """The new id for each of them, or why there is none."""
-    sender = Sender(policy, seconds)
+    targets = Targets(Sender(policy, seconds), mail=session.mail_server())
     settings = webhook.qwebhook
     slots = asyncio.Semaphore(1 if settings.ordering == "strict" else min(settings.concurrency or IN_FLIGHT, IN_FLIGHT))
 
     async def resend_in_slot(delivery_id: str) -> str | QwebhookError:
         async with slots:
             try:
-                return await resend(run, sender, lambda: session.now_ms, webhook.id, delivery_id)
+                return await resend(run, targets, lambda: session.now_ms, webhook.id, delivery_id)
             except QwebhookError as error:
                 return error
 
     try:
         return list(await asyncio.gather(*map(resend_in_slot, delivery_ids)))
     finally:
-        await sender.close()
+        await targets.close()
 
 
 def _record(session: Session, webhook: Webhook, result: str | QwebhookError) -> Delivery:

@@ -19,6 +19,9 @@ AllowNetworkOption = Annotated[
         help="Addresses beyond the public ones: loopback, private, or a CIDR. [env: QWEBHOOK_ALLOW_NETWORK]",
     ),
 ]
+AllowExecOption = Annotated[
+    bool, typer.Option("--allow-exec", help="Run the commands of exec: webhooks, as you, on this machine.")
+]
 # Without a default of typer's, so that it is known whether it was given.
 TimeoutOption = Annotated[
     str | None,

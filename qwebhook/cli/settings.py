@@ -6,6 +6,12 @@
     store = "https://hooks.example.com"
     token = "env:STAGING_TOKEN"
 
+    [mail]                                  # for mailto: webhooks
+    server = "smtp.example.com"
+    from = "qwebhook@example.com"
+    user = "qwebhook"
+    password = "env:SMTP_PASSWORD"
+
     [network]
     allow = ["loopback", "10.1.0.0/16"]     # addresses beyond the public ones that deliveries may go to
 
@@ -20,11 +26,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qwebhook.cli.contexts import Context, read_context, table_of
 from qwebhook.cli.contexts_file import CONFIG_NAME, contexts_path, read_toml
 from qwebhook.model.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from qwebhook.model.mail import MailServer
 
 CONFIG_VARIABLE = "QWEBHOOK_CONFIG"
 STORE_VARIABLE = "QWEBHOOK_STORE"
@@ -133,6 +142,18 @@ class Settings:
                 raise InvalidInput(f"{file}: network.allow is not a list of strings")
             return list(allow)
         return []
+
+    def mail(self) -> MailServer | None:
+        """The server for mail, as the nearest file with a table [mail] says; None if none has one. Its password is as
+        it is written there. Raises InvalidInput.
+        """
+        for file, content in self._loaded():
+            table = table_of(content, "mail", file)
+            if table:
+                from qwebhook.cli.mail_settings import read_mail_server
+
+                return read_mail_server(table, file)
+        return None
 
     def current(self) -> tuple[str, str]:
         """The name of the current context, "" for none, and what says so. Raises InvalidInput."""

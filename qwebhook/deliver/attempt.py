@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from qwebhook.deliver.request import prepare
-from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets, prepare
 from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 
 
 async def attempt(
-    sender: Sender, endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+    targets: Targets, endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
 ) -> Exchange:
     """Bring an event to an endpoint and say what came of it: a request that cannot be made is a failure like any other.
 
@@ -24,7 +23,7 @@ async def attempt(
         return _unsent(endpoint, body, now, str(error), "template")
     except Exception as error:
         return _unsent(endpoint, body, now, f"the request cannot be made: {error}")
-    return await sender.send(request)
+    return await targets.send(endpoint, request)
 
 
 def _unsent(endpoint: Endpoint, body: bytes, now: int, reason: str, kind: FailureKind = "invalid") -> Exchange:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from qwebhook.deliver.request import prepare
-from qwebhook.deliver.sender import Sender
-from qwebhook.model.delivery import Exchange, Reply, reason
+from qwebhook.deliver.targets import Targets, prepare
+from qwebhook.model.delivery import Exchange, Reply, Settled, reason
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.event import Event
 
@@ -79,20 +78,20 @@ class FiringPlan(msgspec.Struct):
     headers: dict[str, str] = {}
 
 
-async def fire(sender: Sender, endpoints: Sequence[Endpoint], plan: FiringPlan) -> list[list[Shot]]:
+async def fire(targets: Targets, endpoints: Sequence[Endpoint], plan: FiringPlan) -> list[list[Shot]]:
     """Fire at every endpoint, side by side; the shots of each, in the order they were started."""
-    return list(await asyncio.gather(*(_fire_at(sender, endpoint, plan) for endpoint in endpoints)))
+    return list(await asyncio.gather(*(_fire_at(targets, endpoint, plan) for endpoint in endpoints)))
 
 
-async def _fire_at(sender: Sender, endpoint: Endpoint, plan: FiringPlan) -> list[Shot]:
+async def _fire_at(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> list[Shot]:
     if plan.rate is None:
-        return [await _shoot(sender, endpoint, plan) for _ in range(plan.count)]
+        return [await _shoot(targets, endpoint, plan) for _ in range(plan.count)]
     loop = asyncio.get_running_loop()
     slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def shoot_in_slot() -> Shot:
         try:
-            return await _shoot(sender, endpoint, plan)
+            return await _shoot(targets, endpoint, plan)
         finally:
             slots.release()
 
@@ -105,11 +104,11 @@ async def _fire_at(sender: Sender, endpoint: Endpoint, plan: FiringPlan) -> list
     return list(await asyncio.gather(*shots))
 
 
-async def _shoot(sender: Sender, endpoint: Endpoint, plan: FiringPlan) -> Shot:
+async def _shoot(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> Shot:
     event = plan.events(endpoint)
     request = prepare(endpoint, event.key, event.type, event.body, plan.clock(), test=True)
     request.headers.update(plan.headers)
-    return _judged(endpoint, event, await sender.send(request), plan.expect)
+    return _judged(endpoint, event, await targets.send(endpoint, request), plan.expect)
 
 
 def _judged(endpoint: Endpoint, event: Event, exchange: Exchange, expect: int | None) -> Shot:
@@ -118,7 +117,12 @@ def _judged(endpoint: Endpoint, event: Event, exchange: Exchange, expect: int | 
     if isinstance(result, Reply):
         body = result.body[:SHOWN_BYTES].decode("utf-8", "replace")
         response = FiredResponse(result.status, dict(result.headers), body)
-    return shot(endpoint, event, reason(result), response, exchange.first_byte, exchange.duration, expect)
+    elif isinstance(result, Settled) and result.code is not None:
+        response = FiredResponse(result.code, {}, result.output[:SHOWN_BYTES])
+    made = shot(endpoint, event, reason(result), response, exchange.first_byte, exchange.duration, expect)
+    if isinstance(result, Settled) and expect is None:
+        made.ok = result.verdict == "done"
+    return made
 
 
 def shot(

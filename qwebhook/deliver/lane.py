@@ -138,7 +138,7 @@ class Lane:
         rate = settings.rate_per_minute
         self._spacing = (MINUTE + CATCH_UP) / rate if rate else 0.0
         self.spaced_until = self._last_start + self._spacing if rate else 0.0
-        if self.strict:
+        if self.strict or (self.endpoint.scheme == "exec" and settings.concurrency is None):
             self.limit = 1
         elif settings.concurrency is not None:
             self.limit = settings.concurrency
@@ -154,7 +154,8 @@ class Lane:
                 self.paused_until = max(self.paused_until, min(outcome.due, now + LONGEST_PAUSE))
         else:
             self._throttles = 0
-        if self.strict or self.endpoint.webhook.qwebhook.concurrency is not None:
+        fixed = self.strict or self.endpoint.scheme == "exec"
+        if fixed or self.endpoint.webhook.qwebhook.concurrency is not None:
             return
         if isinstance(outcome, Delivered):
             if self.in_flight >= self.limit:  # only what was used up is worth more

@@ -16,7 +16,7 @@ import msgspec
 
 from qwebhook.deliver.attempt import attempt
 from qwebhook.deliver.lane import READY_LIMIT, Lane
-from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.writer import Clock, Writer
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt, judge, reason
 from qwebhook.model.endpoint import Endpoint, EndpointIndex
@@ -45,8 +45,8 @@ class Worker:
     randomness: gives floats, uniform in [0, 1).
     """
 
-    def __init__(self, sender: Sender, observer: Observer, clock: Clock, randomness: Callable[[], float]) -> None:
-        self._sender = sender
+    def __init__(self, targets: Targets, observer: Observer, clock: Clock, randomness: Callable[[], float]) -> None:
+        self._targets = targets
         self._observer = observer
         self._clock = clock
         self._randomness = randomness
@@ -226,7 +226,7 @@ class Worker:
     async def _deliver(self, lane: Lane, claim: Claim) -> None:
         endpoint = lane.endpoint
         try:
-            exchange = await attempt(self._sender, endpoint, claim.key, claim.type, claim.body, self._clock())
+            exchange = await attempt(self._targets, endpoint, claim.key, claim.type, claim.body, self._clock())
             now = self._clock()
             outcome = judge(exchange.result, claim.attempt, now, self._randomness())
             lane.learn(exchange.result, outcome, now)

@@ -42,6 +42,19 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """What came of a target that is not HTTP.
+
+    verdict: it is done; may be tried again; or never will be. words: why, for people. code: of the mail server, or the
+    exit code of the command; None if there is none. output: what it said.
+    """
+
+    verdict: Literal["done", "again", "never"]
+    words: str
+    code: int | None = None
+    output: str = ""
+
+
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """One request and what came of it. Times are milliseconds; `first_byte` is None when none came."""
 
@@ -50,7 +63,7 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     started_at: int
     duration: float
-    result: Reply | Failure
+    result: Reply | Failure | Settled
     first_byte: float | None = None
 
 
@@ -79,13 +92,15 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
 Outcome = Delivered | RetryAt | Dead | Gone
 
 
-def judge(result: Reply | Failure, attempt: int, now: int, randomness: float) -> Outcome:
+def judge(result: Reply | Failure | Settled, attempt: int, now: int, randomness: float) -> Outcome:
     """What follows from the result of attempt number `attempt` (from 1), which ended at `now` (ms since the epoch).
 
     randomness: uniform in [0, 1). Redirects are failures: following one would hand the event to an address that
     nobody configured.
     """
     retry_after = None
+    if isinstance(result, Settled) and result.verdict != "again":
+        return Delivered() if result.verdict == "done" else Dead()
     if isinstance(result, Failure) and result.kind == "template":
         return Dead()  # it would fail again
     if isinstance(result, Reply):
@@ -103,10 +118,12 @@ def judge(result: Reply | Failure, attempt: int, now: int, randomness: float) ->
     return RetryAt(now + round(delay * 1000), retry_after is not None)
 
 
-def reason(result: Reply | Failure) -> str:
+def reason(result: Reply | Failure | Settled) -> str:
     """Why an attempt ended as it did: `status 503`, `timeout: no answer within 15 s`, or `status 200`."""
     if isinstance(result, Failure):
         return f"{result.kind}: {result.reason}"
+    if isinstance(result, Settled):
+        return result.words
     if 300 <= result.status < 400:
         return f"status {result.status}: redirects are not followed"
     return f"status {result.status}"

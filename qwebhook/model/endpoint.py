@@ -17,10 +17,20 @@ class Endpoint:
     row: its number in the store. version: that of the store when the webhook was last changed.
     secrets: the current one first, then those in their grace period, each with its end. encrypted_headers: with their
     values.
-    problem: why nothing can be sent to it, "" for nearly all.
+    problem: why nothing can be sent to it, "" for nearly all. scheme: of its URL, which decides the target.
     """
 
-    __slots__ = ("encrypted_headers", "filter", "problem", "row", "signer", "subscribed", "version", "webhook")
+    __slots__ = (
+        "encrypted_headers",
+        "filter",
+        "problem",
+        "row",
+        "scheme",
+        "signer",
+        "subscribed",
+        "version",
+        "webhook",
+    )
 
     def __init__(
         self,
@@ -32,6 +42,7 @@ class Endpoint:
         problem: str = "",
     ) -> None:
         self.row = row
+        self.scheme = webhook.url.partition(":")[0].lower()
         self.version = version
         self.webhook = webhook
         self.encrypted_headers = encrypted_headers

@@ -7,6 +7,7 @@ holds, secrets included. Field names are those of the service's REST API.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from qwebhook.model.consent import MOST_PER_MINUTE, is_origin
 from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.event import is_well_formed_type
 from qwebhook.model.filter import Filter
+from qwebhook.model.mail import read_mailto
 from qwebhook.model.signature import check_secret
 
 Level = Literal["tenant", "user"]
@@ -31,7 +33,7 @@ MAX_NAME = 256
 MAX_DESCRIPTION = 4096
 MAX_URL = 4096
 MAX_EVENT_TYPES = 200
-SCHEMES = ("https", "http")
+SCHEMES = ("https", "http", "mailto", "exec")
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})
 RESERVED_HEADER_PREFIX = "webhook-"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")  # RFC 1123, section 2.1, and underscores as they occur
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     rate_per_minute: how many may be started in a minute; None: any number. request_origin: the name that the receiver
     consented to, which every delivery carries; None: it was not asked. preset, template: what shapes the body, by name
     or by itself; None: the event is sent as it is. tenant_url: of the tenant that events come from, for links into it.
+    timeout: seconds that a command may take.
     """
 
     type_names: TypeNames = "asReceived"
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     preset: str | None = None
     template: str | None = None
     tenant_url: str | None = None
+    timeout: int | None = None
 
 
 class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -167,6 +171,9 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
     rate = webhook.qwebhook.rate_per_minute
     if rate is not None and not 1 <= rate <= MOST_PER_MINUTE:
         raise InvalidWebhook("qwebhook.ratePerMinute", f"is {rate}", f"use 1 to {MOST_PER_MINUTE}")
+    seconds = webhook.qwebhook.timeout
+    if seconds is not None and not 1 <= seconds <= 900:
+        raise InvalidWebhook("qwebhook.timeout", f"is {seconds}", "use 1 to 900 seconds")
     tenant = webhook.qwebhook.tenant_url
     if tenant is not None and not re.fullmatch(r"https://[A-Za-z0-9.:-]{1,253}/?", tenant):
         raise InvalidWebhook("qwebhook.tenantUrl", "is no address of a tenant", "write https://HOST.DOMAIN")
@@ -179,6 +186,13 @@ def check_url(url: str) -> None:
     """An absolute http or https URL with a host. Raises InvalidWebhook."""
     if len(url) > MAX_URL:
         raise InvalidWebhook("url", f"has {len(url)} characters", f"use {MAX_URL} at most")
+    scheme = url.partition(":")[0].lower()
+    if scheme == "mailto":
+        read_mailto(url)
+        return
+    if scheme == "exec":
+        _check_command(url)
+        return
     if not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidWebhook("url", "has spaces or characters outside ASCII", "percent-encode them")
     # Python's own words about a malformed URL would quote it, a password included.
@@ -198,6 +212,17 @@ def check_url(url: str) -> None:
         raise InvalidWebhook("url", "port 0 cannot be connected to")
     if parts.username is not None:
         raise InvalidWebhook("url", "carries a user name or password", "put credentials into an encrypted header")
+
+
+def _check_command(url: str) -> None:
+    try:
+        argv = shlex.split(url.partition(":")[2])
+    except ValueError as error:
+        raise InvalidWebhook("url", f"cannot be read as a command: {str(error).lower()}") from None
+    if not argv:
+        raise InvalidWebhook("url", "names no command", "write exec:/PATH/COMMAND ARGUMENT…")
+    if not url.isprintable():
+        raise InvalidWebhook("url", "has characters that cannot be printed")
 
 
 def is_full_name(host: str) -> bool:

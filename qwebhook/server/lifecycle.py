@@ -25,6 +25,7 @@ import uvicorn
 
 from qwebhook import __version__
 from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.addresses import AddressPolicy
@@ -32,6 +33,7 @@ from qwebhook.model.consent import Consenting
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput, QwebhookError, Unavailable
+from qwebhook.model.mail import MailServer
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
@@ -67,7 +69,8 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     allowed_origins, allowed_rate: who may deliver here, and how much (`Consenting`). public_url: how clients reach the
     server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. keep_free:
     bytes that stay free on the store's disk, and max_pending: deliveries that wait, beyond which nothing is accepted.
-    sources: what is read beside what is pushed.
+    sources: what is read beside what is pushed. mail: the server for `mailto:` webhooks. allow_exec: whether those of
+    `exec:` are run.
     """
 
     store: Path
@@ -86,6 +89,8 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     keep_free: int = 256 << 20
     max_pending: int = 5_000_000
     sources: list[Source] = []
+    mail: MailServer | None = None
+    allow_exec: bool = False
     log_format: Format | None = None
 
     @property
@@ -132,8 +137,8 @@ async def serve(options: ServeOptions) -> int:
         _raise_file_limit()
 
         metrics = Metrics()
-        sender = Sender(policy)
-        worker = Worker(sender, _Observer(log, metrics, journal), clock, random.random)
+        targets = Targets(Sender(policy), mail=options.mail, allow_exec=options.allow_exec)
+        worker = Worker(targets, _Observer(log, metrics, journal), clock, random.random)
 
         def written(result: Written) -> None:
             for webhook in result.disabled:
@@ -161,7 +166,7 @@ async def serve(options: ServeOptions) -> int:
             store=served,
             writer=writer,
             worker=worker,
-            sender=sender,
+            targets=targets,
             access=access,
             readiness=Readiness(writer, worker, shedding),
             metrics=metrics,
@@ -205,7 +210,7 @@ async def serve(options: ServeOptions) -> int:
             await _write_uses(access, served, log)
             flushed = await writer.close(FLUSH_SECONDS)
             served.close()
-            await sender.close()
+            await targets.close()
             pending = journal.pending()[0] if flushed else None
             log.info("stopped", pending=pending, broken_off=broken_off)
         return 130 if stopping.signal == signal.SIGINT else 0

@@ -48,15 +48,15 @@ async def delivered(engine: Engine, webhook: Webhook) -> Delivery:
 
 
 async def resend(engine: Engine, webhook: Webhook, delivery: Delivery) -> Delivery:
-    run, sender, clock = engine.writer.run, engine.sender, engine.loop.clock
-    identifier = await direct.resend(run, sender, clock, webhook.id, delivery.id)  # type: ignore[arg-type]
+    run, targets, clock = engine.writer.run, engine.targets, engine.loop.clock
+    identifier = await direct.resend(run, targets, clock, webhook.id, delivery.id)
     return engine.store.get_delivery(webhook.id, identifier)
 
 
 async def test_fire(engine: Engine, webhook: Webhook, **members: Any) -> Delivery:
-    run, sender, clock = engine.writer.run, engine.sender, engine.loop.clock
+    run, targets, clock = engine.writer.run, engine.targets, engine.loop.clock
     endpoint, trial = engine.store.endpoint(webhook.id), event(**members)
-    identifier = await direct.test_fire(run, sender, clock, endpoint, trial)  # type: ignore[arg-type]
+    identifier = await direct.test_fire(run, targets, clock, endpoint, trial)
     return engine.store.get_delivery(webhook.id, identifier)
 
 

@@ -14,6 +14,7 @@ import pytest
 from qwebhook.deliver import worker as worker_module
 from qwebhook.deliver.lane import READY_LIMIT
 from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.delivery import Exchange, Outcome, Reply
@@ -72,7 +73,7 @@ class Engine:
         self.failed: list[QwebhookError] = []
 
     async def start(self) -> None:
-        self.worker = Worker(self.sender, self.observer, now, lambda: 0.5)  # type: ignore[arg-type]
+        self.worker = Worker(Targets(self.sender), self.observer, now, lambda: 0.5)  # type: ignore[arg-type]
         self.writer = Writer(self.journal, now, self.worker.written, self.failed.append)
         await self.worker.start(self.writer)
 

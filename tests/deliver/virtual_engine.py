@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.delivery import Exchange, Reply
@@ -52,7 +53,8 @@ class Engine:
         self.store = store
         self.sender = Sender(loop)
         self.journal = store.open_journal()
-        self.worker = Worker(self.sender, self, loop.clock, lambda: 0.5)  # type: ignore[arg-type]
+        self.targets = Targets(self.sender)  # type: ignore[arg-type]
+        self.worker = Worker(self.targets, self, loop.clock, lambda: 0.5)
         self.writer = Writer(self.journal, loop.clock, self.worker.written, self.failed)
         self.loop = loop
 

@@ -114,6 +114,8 @@ def test_a_draft_that_is_for_administrators(fields: dict[str, Any]) -> None:
         "https://127.0.0.1/",
         "https://127.1/",
         "https://10.0.0.0x1/",
+        "mailto:ann@example.com",
+        "exec:/bin/true",
         "https://localhost./",
         "https://localhost.localdomain/",
         "https://a..example.com/",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.fields import (
+    CommandTimeoutOption,
     ConcurrencyOption,
     DescriptionOption,
     EncryptedHeaderOption,
@@ -83,6 +84,7 @@ def create(
     preset: PresetOption = None,
     template: TemplateOption = None,
     tenant_url: TenantUrlOption = None,
+    command_timeout: CommandTimeoutOption = None,
     file: FileOption = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Leave a webhook of this name as it is, and show it.")
@@ -167,6 +169,7 @@ def create(
         preset=preset,
         template=template,
         tenant_url=tenant_url,
+        command_timeout=command_timeout,
     )
     # A body's `qwebhook` that is no object is refused with the other fields.
     if settings and isinstance(fields.setdefault("qwebhook", {}), dict):

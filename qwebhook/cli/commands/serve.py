@@ -82,6 +82,9 @@ def serve(
         int,
         typer.Option("--max-pending", min=1, metavar="N", help="Accept nothing (503) while so many deliveries wait."),
     ] = 5_000_000,
+    allow_exec: Annotated[
+        bool, typer.Option("--allow-exec", help="Run the commands of exec: webhooks, as the server's user.")
+    ] = False,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -136,6 +139,8 @@ def serve(
             webhook_limit=webhook_limit,
             keep_free=size_bytes(keep_free),
             max_pending=max_pending,
+            mail=session.mail_server(),
+            allow_exec=allow_exec,
             sources=_sources(session, source or []),
             log_format=log_format,
         )

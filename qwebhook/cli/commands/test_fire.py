@@ -8,7 +8,7 @@ import typer
 
 from qwebhook.cli.results import Document, Listing
 from qwebhook.cli.selection import WebhookArguments
-from qwebhook.cli.sending import AllowNetworkOption, TimeoutOption
+from qwebhook.cli.sending import AllowExecOption, AllowNetworkOption, TimeoutOption
 from qwebhook.cli.session import session_of
 from qwebhook.cli.trial_events import DataOption, SetOption, TrialEvents, TypeOption
 
@@ -26,7 +26,9 @@ app = typer.Typer(add_completion=False)
 def test_fire(
     ctx: typer.Context,
     webhooks: WebhookArguments = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every webhook that is enabled.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every enabled webhook with an http: or https: target.")
+    ] = False,
     event: TypeOption = None,
     data: DataOption = None,
     settings: SetOption = None,
@@ -57,6 +59,7 @@ def test_fire(
             "qwebhook server, direct otherwise.",
         ),
     ] = None,
+    allow_exec: AllowExecOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
 ) -> Listing | Document | int:
@@ -82,6 +85,7 @@ def test_fire(
         allowed_networks=allow_network or (),
         silent=silent,
         via=via,
+        allow_exec=allow_exec,
     )
     endpoints, not_found = targets(session, webhooks or (), everything, options)
     if dry_run:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.fields import (
+    CommandTimeoutOption,
     ConcurrencyOption,
     DescriptionOption,
     EncryptedHeaderOption,
@@ -93,6 +94,7 @@ def update(
     preset: PresetOption = None,
     template: TemplateOption = None,
     tenant_url: TenantUrlOption = None,
+    command_timeout: CommandTimeoutOption = None,
     file: FileOption = None,
 ) -> Single:
     """Change what is named of a webhook.
@@ -142,6 +144,7 @@ def update(
         preset=preset,
         template=template,
         tenant_url=tenant_url,
+        command_timeout=command_timeout,
     )
     added, removed = split_list(add_event), split_list(remove_event)
     if not (operations or fields or members or settings or added or removed):

@@ -88,7 +88,7 @@ async def resend(call: Call[NoParameters, None]) -> Answer:
     await _delivery(call, call.path["deliveryId"])
     with backend.by_hand.one(call.token):
         made = await direct.resend(
-            backend.writer.run, backend.sender, backend.clock, webhook_id, call.path["deliveryId"]
+            backend.writer.run, backend.targets, backend.clock, webhook_id, call.path["deliveryId"]
         )
     return Answer(201, await _delivery(call, made), changed=made)
 
@@ -103,7 +103,7 @@ async def test_fire(call: Call[NoParameters, Firing]) -> Answer:
     endpoint = await backend.store.read(opened)
     event = _event(call.body, endpoint.webhook, backend.clock())
     with backend.by_hand.one(call.token):
-        made = await direct.test_fire(backend.writer.run, backend.sender, backend.clock, endpoint, event)
+        made = await direct.test_fire(backend.writer.run, backend.targets, backend.clock, endpoint, event)
     return Answer(201, await _delivery(call, made), changed=made)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Clock, Writer
 from qwebhook.model.errors import InvalidInput
@@ -40,7 +40,7 @@ class Backend(msgspec.Struct, kw_only=True):
     store: ServedStore
     writer: Writer
     worker: Worker
-    sender: Sender
+    targets: Targets
     access: Access
     readiness: Readiness
     metrics: Metrics

@@ -17,6 +17,7 @@ from qwebhook.model.delivery import (
     Exchange,
     Gone,
     Reply,
+    Settled,
 )
 from qwebhook.model.identifiers import row_id
 from qwebhook.model.timestamps import to_rfc3339
@@ -119,7 +120,10 @@ def attempt_columns(
     sequence: int, number: int, exchange: Exchange, outcome: str, reason: str, *, with_body: bool
 ) -> tuple[Any, ...]:
     """The columns of the journal's `insert_attempts`. with_body: unless the request's body is the event's own."""
-    reply = exchange.result if isinstance(exchange.result, Reply) else None
+    result = exchange.result
+    reply = result if isinstance(result, Reply) else None
+    if isinstance(result, Settled) and result.code is not None:
+        reply = Reply(result.code, [], result.output.encode())
     return (
         sequence * 64 + number,
         exchange.started_at,

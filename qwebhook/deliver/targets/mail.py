@@ -1,0 +1,189 @@
+"""`mailto:ADDRESS`: a mail for each event, handed to the server that the operator has configured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from typing import Any
+
+from qwebhook.deliver.request import PreparedRequest, message_id
+from qwebhook.deliver.targets import settled
+from qwebhook.model.delivery import Exchange, Failure, Settled
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.errors import RenderFailed
+from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
+from qwebhook.render.body import rendered_body
+from qwebhook.render.message import variables
+from qwebhook.render.presets import preset_template
+from qwebhook.render.template import Template
+
+TOTAL_SECONDS = 15.0
+CONNECTIONS = 4
+SUBJECT_LIMIT = 200
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+INSTALL = "pip install 'qwebhook[mail]'"
+
+
+def prepare(endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool) -> PreparedRequest:
+    """The mail as `body`, and its header as headers; `Bcc` says whom it goes to beside. Raises RenderFailed."""
+    webhook = endpoint.webhook
+    target = read_mailto(webhook.url)
+    given = variables(body, event_type, webhook)
+    message = EmailMessage(policy=SMTP_POLICY)
+    to, cc, bcc = (_addresses(part, given) for part in (target.to, target.cc, target.bcc))
+    message["To"] = ", ".join(to)
+    if cc:
+        message["Cc"] = ", ".join(cc)
+    subject = Template(target.subject or "{{ title }}: {{ what }}").render(given)
+    # One line, whatever the event says: a header ends where a line does.
+    message["Subject"] = " ".join(subject.split())[:SUBJECT_LIMIT] or event_type
+    message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
+    message["Message-ID"] = f"<{message_id(key, webhook.id)}@qwebhook>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
+    if test:
+        message["X-Qwebhook-Test"] = "true"
+    _set_content(message, endpoint, event_type, body, given)
+    headers = {name: str(value) for name, value in message.items()}
+    if bcc:
+        headers["Bcc"] = ", ".join(bcc)
+    return PreparedRequest(webhook.url, headers, headers, message.as_bytes(), method="MAIL")
+
+
+def _addresses(templates: list[str], given: dict[str, Any]) -> list[str]:
+    """Each template gives one address. Raises RenderFailed."""
+    addresses = []
+    for template in templates:
+        address = Template(template).render(given).strip() if "{{" in template else template
+        if not is_address(address):
+            raise RenderFailed(f"{address[:80]!r} is no mail address")
+        addresses.append(address)
+    return addresses[:MAX_RECIPIENTS]
+
+
+def _set_content(
+    message: EmailMessage, endpoint: Endpoint, event_type: str, body: bytes, given: dict[str, Any]
+) -> None:
+    """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
+    settings = endpoint.webhook.qwebhook
+    if settings.template is not None or settings.preset not in (None, "html-mail"):
+        made, media_type = rendered_body(endpoint.webhook, event_type, body)
+        kind = "html" if made.lstrip()[:1] == b"<" else "plain"
+        message.set_content(made.decode(), subtype=kind if media_type.startswith("text/plain") else "plain")
+        return
+    message.set_content(preset_template("text").render(given))
+    message.add_alternative(preset_template("html-mail").render(given), subtype="html")
+
+
+class Mailer:
+    """A few connections to one mail server, which are kept and used again. For one event loop."""
+
+    def __init__(self, server: MailServer, total: float = TOTAL_SECONDS) -> None:
+        self._server = server
+        self._total = total
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._idle: list[Any] = []
+
+    async def send(self, prepared: PreparedRequest) -> Exchange:
+        """Hand a mail in, and say what the server said."""
+        started_at, start = time.time_ns() // 1_000_000, time.perf_counter()
+        try:
+            import aiosmtplib
+        except ImportError:
+            return settled(prepared, Settled("never", f"mail needs a library: {INSTALL}"))
+        result: Settled | Failure
+        try:
+            async with asyncio.timeout(self._total), self._slots:
+                result = await self._hand_in(prepared)
+        except TimeoutError:
+            result = Failure("timeout", f"no answer within {self._total:g} s")
+        except aiosmtplib.SMTPResponseException as error:
+            result = _said(error.code, error.message)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            result = _refused([(one.code, one.message) for one in error.recipients])
+        except ssl.SSLError as error:
+            result = Failure("tls", (error.reason or str(error)).replace("_", " ").lower())
+        except (aiosmtplib.SMTPException, OSError) as error:
+            result = Failure("connect", str(error).partition("\n")[0] or type(error).__name__)
+        exchange = settled(prepared, Settled("done", ""), started_at, (time.perf_counter() - start) * 1000)
+        return Exchange(exchange.url, exchange.headers, exchange.body, exchange.started_at, exchange.duration, result)
+
+    async def _hand_in(self, prepared: PreparedRequest) -> Settled:
+        import aiosmtplib
+
+        names = [prepared.headers.get(field, "") for field in ("To", "Cc", "Bcc")]
+        recipients = [address.strip() for line in names for address in line.split(",") if address.strip()]
+        mail = b"From: " + self._server.sender.encode() + b"\r\n" + prepared.body
+        while True:
+            connection, used = await self._connection()
+            try:
+                refused, said = await connection.sendmail(self._server.sender, recipients, mail)
+            except aiosmtplib.SMTPServerDisconnected:
+                if used:
+                    continue  # it was closed while nobody looked, and before it had this mail
+                raise
+            except BaseException:
+                self._drop(connection)
+                raise
+            self._idle.append(connection)
+            break
+        if not refused:
+            return Settled("done", f"accepted for {', '.join(recipients)}", 250, said)
+        # Those who have it must not get it again: it is done, and the record says for whom.
+        taken = [address for address in recipients if address not in refused]
+        missed = "; ".join(f"{address}: {answer.code} {answer.message}" for address, answer in refused.items())
+        return Settled("done", f"accepted for {', '.join(taken)}; refused for {missed}"[:500], 250, said)
+
+    async def _connection(self) -> tuple[Any, bool]:
+        """A connection, and whether it has been used before."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_connected:
+                return connection, True
+        import aiosmtplib
+
+        server = self._server
+        context = ssl.create_default_context(cafile=server.ca_file)
+        connection = aiosmtplib.SMTP(
+            hostname=server.server,
+            port=server.port or PORTS[server.security],
+            username=server.user,
+            password=server.password,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=context if server.security != "none" else None,
+            timeout=self._total,
+        )
+        try:
+            await connection.connect()
+        except BaseException:
+            self._drop(connection)
+            raise
+        return connection, False
+
+    def _drop(self, connection: Any) -> None:
+        with contextlib.suppress(Exception):
+            connection.close()
+
+    async def close(self) -> None:
+        """Take leave of the server."""
+        while self._idle:
+            connection = self._idle.pop()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(connection.quit(), 2)
+
+
+def _said(code: int, words: str) -> Settled:
+    """4yz may be tried again, 5yz not (RFC 5321, section 4.2.1)."""
+    line = " ".join(words.split())[:300]
+    return Settled("again" if 400 <= code < 500 else "never", f"{code} {line}", code, words)
+
+
+def _refused(answers: list[tuple[int, str]]) -> Settled:
+    """When nobody was accepted: again, if any of them may be."""
+    return _said(*min(answers, key=lambda answer: answer[0]))

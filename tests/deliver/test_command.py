@@ -1,0 +1,164 @@
+"""`exec:` webhooks: real commands, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Targets, prepare
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.delivery import Dead, Delivered, Exchange, RetryAt, Settled, judge
+from qwebhook.model.webhook import Settings
+from tests.builders import APP_CREATED, cloud_event_body, endpoint, webhook
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are POSIX's")
+KEY = bytes(16)
+BODY = cloud_event_body(id="e1", data={"id": "a1", "name": "Sales"})
+
+
+def url(program: str, *arguments: object) -> str:
+    return "exec:" + shlex.join([sys.executable, "-c", program, *map(str, arguments)])
+
+
+def run(command: str, allowed: bool = True, test: bool = False, **settings: Any) -> Exchange:
+    async def ran() -> Exchange:
+        targets = Targets(Sender(AddressPolicy([])), allow_exec=allowed)
+        target = endpoint(webhook(url=command, qwebhook=Settings(**settings)))
+        try:
+            prepared = prepare(target, KEY, APP_CREATED, BODY, 0, test)
+            return await asyncio.wait_for(targets.send(target, prepared), 20)
+        finally:
+            await targets.close()
+
+    return asyncio.run(ran())
+
+
+def settled(command: str, **settings: Any) -> Settled:
+    result = run(command, **settings).result
+    assert isinstance(result, Settled), result
+    return result
+
+
+def test_a_command_gets_the_event_and_a_few_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEBHOOK_KEY", "secret")
+    monkeypatch.setenv("OTHER", "secret")
+    seen = tmp_path / "seen.json"
+    program = (
+        "import json, os, sys; json.dump({'body': sys.stdin.read(), 'env': dict(os.environ), 'argv': sys.argv[1:]},"
+        f" open({str(seen)!r}, 'w')); print('done')"
+    )
+    exchange = run(url(program, "a b", "$HOME", ";ls"), test=True)
+    assert exchange.result == Settled("done", "exit code 0", 0, "done\n")
+    got = json.loads(seen.read_text())
+    assert got["body"].encode() == BODY == exchange.body
+    assert got["argv"] == ["a b", "$HOME", ";ls"]  # no shell has seen them
+    assert got["env"]["QWEBHOOK_EVENT_TYPE"] == APP_CREATED
+    assert got["env"]["QWEBHOOK_TEST"] == "true"
+    assert got["env"]["QWEBHOOK_MESSAGE_ID"].startswith("msg_")
+    assert got["env"].keys() & {"QWEBHOOK_KEY", "OTHER"} == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "verdict", "words"),
+    [
+        ("import sys; sys.exit(75)", "again", "exit code 75, which asks for another attempt"),
+        ("import sys; sys.exit('no such user')", "never", "exit code 1: no such user"),
+        ("import sys; sys.exit(3)", "never", "exit code 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "again", f"{sys.executable} was ended by SIGKILL"),
+    ],
+)
+def test_how_it_ended_decides(program: str, verdict: str, words: str) -> None:
+    result = settled(url(program))
+    assert (result.verdict, result.words) == (verdict, words)
+    outcome = judge(result, 1, 0, 0.5)
+    assert isinstance(outcome, RetryAt if verdict == "again" else Dead)
+
+
+@pytest.mark.parametrize("command", ["exec:/nowhere/command", "exec:no-such-command-anywhere"])
+def test_a_command_that_is_not_there(command: str) -> None:
+    result = settled(command)
+    assert (result.verdict, "there is no command" in result.words) == ("never", True)
+
+
+def test_a_file_that_is_no_command(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no command")
+    result = settled(f"exec:{tmp_path}/data")
+    assert result.verdict == "never"
+    assert "cannot be run: permission denied" in result.words
+
+
+def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    program = (
+        "import os, signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}'); time.sleep(60)"
+    )
+    result = settled(url(program), timeout=1)
+    assert (result.verdict, "was ended after 1 s" in result.words) == ("again", True)
+    for pid in map(int, pids.read_text().split()):
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            assert time.monotonic() < deadline, "it is still there"
+            time.sleep(0.01)
+
+
+def test_a_child_that_keeps_the_pipes_open_holds_nobody_up() -> None:
+    program = (
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('x')"
+    )
+    start = time.monotonic()
+    assert settled(url(program)).verdict == "done"
+    assert time.monotonic() - start < 15
+
+
+def test_a_command_that_floods_is_kept_within_bounds() -> None:
+    program = "import sys; sys.stdout.write('o' * 5_000_000); sys.stderr.write('e' * 5_000_000)"
+    result = settled(url(program))
+    assert result.verdict == "done"
+    assert len(result.output) < 40_000
+
+
+def test_a_command_that_does_not_read_what_it_is_given() -> None:
+    assert settled(url("import os; os.close(0)")).verdict == "done"
+
+
+def test_without_the_option_nothing_is_run(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    result = settled(url(f"open({str(marker)!r}, 'w')"), allowed=False)
+    assert result == Settled("never", "commands are run with --allow-exec only")
+    assert not marker.exists()
+
+
+def test_a_stop_ends_the_command(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    program = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+
+    async def stopped() -> None:
+        targets = Targets(Sender(AddressPolicy([])), allow_exec=True)
+        target = endpoint(webhook(url=url(program)))
+        sending = asyncio.create_task(targets.send(target, prepare(target, KEY, APP_CREATED, BODY, 0)))
+        while not (pid_file.exists() and pid_file.read_text()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await targets.close()
+
+    asyncio.run(asyncio.wait_for(stopped(), 20))
+    with pytest.raises(ProcessLookupError):
+        for _ in range(500):
+            os.kill(int(pid_file.read_text()), 0)
+            time.sleep(0.01)
+
+
+def test_a_done_one_is_delivered() -> None:
+    assert judge(Settled("done", "exit code 0", 0), 1, 0, 0.5) == Delivered()
