@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from qwebhook.deliver import request
 from qwebhook.deliver.request import PreparedRequest
-from qwebhook.model.delivery import Exchange, Settled
+from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.mail import MailServer
 
 if TYPE_CHECKING:
     # What is to be sent can be shown without a client for HTTP, which takes longer to import than the rest.
     from qwebhook.deliver.sender import Sender
+    from qwebhook.deliver.targets.mail import Mailer
 
 
 def prepare(
@@ -48,7 +49,7 @@ class Targets:
         self._sender = sender
         self._allow_exec = allow_exec
         self._mail_server = mail
-        self._mailer: object = None
+        self._mailer: Mailer | None = None
 
     async def send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         """Send what has been prepared for the endpoint."""
@@ -65,9 +66,9 @@ class Targets:
     async def _send_mail(self, prepared: PreparedRequest) -> Exchange:
         if self._mail_server is None:
             return settled(prepared, Settled("never", "no server for mail is configured: [mail] in config.toml"))
-        from qwebhook.deliver.targets.mail import Mailer
+        if self._mailer is None:
+            from qwebhook.deliver.targets.mail import Mailer
 
-        if not isinstance(self._mailer, Mailer):
             self._mailer = Mailer(self._mail_server)
         return await self._mailer.send(prepared)
 
@@ -75,13 +76,12 @@ class Targets:
         """Close every connection."""
         await self._sender.close()
         if self._mailer is not None:
-            from qwebhook.deliver.targets.mail import Mailer
-
-            assert isinstance(self._mailer, Mailer)
             await self._mailer.close()
 
 
-def settled(prepared: PreparedRequest, result: Settled, started_at: int = 0, duration: float = 0.0) -> Exchange:
+def settled(
+    prepared: PreparedRequest, result: Settled | Failure, started_at: int = 0, duration: float = 0.0
+) -> Exchange:
     """The exchange that ended so. started_at, duration: milliseconds."""
     return Exchange(
         url=prepared.url,

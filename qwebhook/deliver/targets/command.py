@@ -10,6 +10,7 @@ import signal
 import time
 
 from qwebhook.deliver.request import PreparedRequest, message_id, rendered
+from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Settled
 from qwebhook.model.endpoint import Endpoint
 
@@ -42,8 +43,7 @@ async def send(endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
     seconds = endpoint.webhook.qwebhook.timeout or TIMEOUT_SECONDS
     started_at, start = time.time_ns() // 1_000_000, time.perf_counter()
     result = await _run(shlex.split(prepared.url.partition(":")[2]), prepared, seconds)
-    duration = (time.perf_counter() - start) * 1000
-    return Exchange(prepared.url, prepared.shown, prepared.body, started_at, duration, result)
+    return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
 
 
 async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Settled:

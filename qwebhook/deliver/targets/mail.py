@@ -98,7 +98,8 @@ class Mailer:
             return settled(prepared, Settled("never", f"mail needs a library: {INSTALL}"))
         result: Settled | Failure
         try:
-            async with asyncio.timeout(self._total), self._slots:
+            # The wait for a connection is ours, and not the server's.
+            async with self._slots, asyncio.timeout(self._total):
                 result = await self._hand_in(prepared)
         except TimeoutError:
             result = Failure("timeout", f"no answer within {self._total:g} s")
@@ -110,8 +111,7 @@ class Mailer:
             result = Failure("tls", (error.reason or str(error)).replace("_", " ").lower())
         except (aiosmtplib.SMTPException, OSError) as error:
             result = Failure("connect", str(error).partition("\n")[0] or type(error).__name__)
-        exchange = settled(prepared, Settled("done", ""), started_at, (time.perf_counter() - start) * 1000)
-        return Exchange(exchange.url, exchange.headers, exchange.body, exchange.started_at, exchange.duration, result)
+        return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
 
     async def _hand_in(self, prepared: PreparedRequest) -> Settled:
         import aiosmtplib
