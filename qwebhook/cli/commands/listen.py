@@ -66,6 +66,8 @@ def listen(
         )
     if forward_to is not None:
         try:
+            if not forward_to.lower().startswith(("http:", "https:")):
+                raise InvalidInput(f"--forward-to {forward_to} is no http: or https: URL")
             check_url(forward_to)
         except InvalidWebhook as error:
             raise InvalidInput(error.message.replace("url:", "--forward-to:", 1), error.hint) from None
