@@ -13,7 +13,9 @@ from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from qwebhook.model.errors import InvalidInput, RenderFailed
-from qwebhook.render.sandbox import TEXT_LIMIT, Ready, Sandbox, within_budget
+from qwebhook.render.budget import TEXT_LIMIT, within_budget
+from qwebhook.render.filters import Ready
+from qwebhook.render.sandbox import Sandbox
 
 Escaping = Literal["none", "json", "html"]
 SOURCE_LIMIT = 64 << 10
@@ -74,9 +76,9 @@ def _check_json(text: str) -> None:
 
 
 def _compiled(source: str, escaping: Escaping) -> Compiled:
-    sandbox = _sandbox(escaping)
     try:
-        return sandbox.from_string(source)
+        with within_budget(len(source)):
+            return _sandbox(escaping).from_string(source)
     except TemplateSyntaxError as error:
         line = source.splitlines()[error.lineno - 1] if 0 < error.lineno <= len(source.splitlines()) else ""
         column = _column(line, error.message or "")
@@ -85,7 +87,11 @@ def _compiled(source: str, escaping: Escaping) -> Compiled:
             f"the template is wrong at line {error.lineno}, column {column}: {error.message}",
             f"the line is {shown!r}" if shown else "",
         ) from None
-    except (RecursionError, MemoryError, OverflowError, ValueError) as error:
+    except RecursionError:
+        raise InvalidTemplate("the template is nested too deeply") from None
+    except SyntaxError as error:  # Python's, of what has been made of the template
+        raise InvalidTemplate(f"the template cannot be compiled: {error.msg}") from None
+    except Exception as error:
         raise InvalidTemplate(f"the template cannot be compiled: {type(error).__name__}") from None
 
 
@@ -102,14 +108,14 @@ def _column(line: str, message: str) -> int:
 @cache
 def _sandbox(escaping: Escaping) -> Sandbox:
     finalize: dict[Escaping, Callable[[Any], Any]] = {"none": _plain, "json": _within_json, "html": _markup}
-    return Sandbox(autoescape=escaping == "html", finalize=finalize[escaping])
+    return Sandbox(autoescape=escaping == "html", ready_blocks=escaping == "json", finalize=finalize[escaping])
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _markup(value: Any) -> Any:
+def _markup(value: Any) -> str:
     return value if isinstance(value, Markup) else _plain(value)
 
 

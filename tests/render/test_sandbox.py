@@ -31,6 +31,8 @@ def rendered(source: str, escaping: Any = "none", **variables: Any) -> str:
         "{{ x.format }}",
         "{{ '{0.__class__}'.format(x) }}",
         "{{ x.encode() }}",
+        "{% macro f() %}{{ f.name }}{% endmacro %}{{ f() }}",
+        "{% for a in [1] %}{{ loop._iterator }}{% endfor %}",
     ],
 )
 def test_what_is_inside_python_is_not_reached(source: str) -> None:
@@ -68,13 +70,23 @@ REPEATED = (
         REPEATED.format(start="1", turns="1" * 40, next="namespace(a=ns.x, b=ns.x)"),
         "{% set ns = namespace(x='a') %}{% for a in '" + "1" * 40 + "' %}{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}"
         "{% endfor %}",
+        REPEATED.format(start="[[1]]", turns="1" * 40, next="[ns.x, ns.x] | sum(start=[])"),
+        "{{ 1 | round(-100000000) }}",
+        "{{ range(1000000000) | length }}",
+        "{% for a in range(3000) %}{{ big | title | length }}{% endfor %}",
+        "{% for a in range(3000) %}{{ big.count('yx') }}{% endfor %}",
+        "{% for a in range(3000) %}{{ 'yx' in big }}{% endfor %}",
+        "{% for a in range(3000) %}{{ big == big ~ '' }}{% endfor %}",
+        "{% macro f(x) %}{{ x }}{{ x }}{% endmacro %}{{ " + "f(" * 30 + "'a'" + ")" * 30 + " }}",
+        "{{ namespace }}",
+        "{{ x.upper }}",
         "{% filter upper %}{% for a in x %}{% for b in x %}" + "a" * 2000 + "{% endfor %}{% endfor %}{% endfilter %}",
     ],
 )
 def test_what_would_take_long_or_much_is_ended(source: str) -> None:
     """That it is ended at all is the test: each of these would take minutes, or all of the memory."""
     with pytest.raises((RenderFailed, InvalidTemplate)):
-        rendered(source, x="x" * 1000)
+        rendered(source, x="x" * 1000, big="xy " * 60_000)
 
 
 @pytest.mark.parametrize("word", ["include 'a'", "import 'a' as a", "from 'a' import b", "extends 'a'", "block a"])
@@ -122,6 +134,18 @@ def test_ordinary_templates_work() -> None:
         "{% if a in [1] %}in{% endif %}"
     )
     assert rendered(source, data={"a": "p"}) == "3 1a=p 1-2 x1 - P in"
+
+
+def test_a_value_is_read_whatever_its_name() -> None:
+    data = {"items": "a", "keys": "b"}
+    assert rendered("{{ data['items'] }}{{ data['keys'] }}{{ data.get('no', 'c') }}", data=data) == "abc"
+
+
+def test_what_a_block_has_made_is_escaped_once() -> None:
+    source = (
+        '{% set made %}{{ v }}{% endset %}{% macro f(x) %}{{ x }}{% endmacro %}{"a": "{{ made }}", "b": "{{ f(v) }}"}'
+    )
+    assert json.loads(rendered(source, "json", v='a"\n')) == {"a": 'a"\n', "b": 'a"\n'}
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

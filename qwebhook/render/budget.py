@@ -1,0 +1,115 @@
+"""What one rendering may cost: a budget of steps and of text, counted and not timed.
+
+So a template that passes for an event passes always, on any machine. A step is some microsecond of work at most.
+Whatever takes a value pays for its size before it looks at it: a text that is held many times over costs as many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from jinja2.exceptions import SecurityError
+from jinja2.utils import Namespace
+
+STEPS = 100_000
+LENGTH_OF_A_STEP = 64
+# Characters in all that are put out, and of one text on the way.
+TEXT_LIMIT = 256 << 10
+DEEPEST = 50
+
+
+class LimitPassed(SecurityError):
+    """A template does more than one may."""
+
+
+class _Budget:
+    """What is left of one rendering. turn: steps of a loop's turn, which does more in a long template."""
+
+    __slots__ = ("steps", "text", "turn")
+
+    def __init__(self, source_length: int) -> None:
+        self.steps = STEPS
+        self.text = TEXT_LIMIT
+        self.turn = 1 + source_length // LENGTH_OF_A_STEP
+
+
+# Where nothing is rendered, nothing may be spent: an endless budget would be a hole.
+_budget: ContextVar[_Budget] = ContextVar("qwebhook-render-budget")
+
+
+class within_budget:
+    """Within the block, what templates do is counted against a new budget. source_length: characters."""
+
+    def __init__(self, source_length: int) -> None:
+        self._budget = _Budget(source_length)
+
+    def __enter__(self) -> None:
+        self._token = _budget.set(self._budget)
+
+    def __exit__(self, *_: object) -> None:
+        _budget.reset(self._token)
+
+
+def spend(steps: int) -> None:
+    """Raises LimitPassed."""
+    budget = _budget.get()
+    budget.steps -= steps
+    if budget.steps < 0:
+        raise LimitPassed("it does too much work for one event")
+
+
+def spend_turn() -> None:
+    """For what runs a part of the template, of which nobody knows how long it is. Raises LimitPassed."""
+    spend(_budget.get().turn)
+
+
+def put_out(length: int) -> None:
+    """Raises LimitPassed."""
+    budget = _budget.get()
+    budget.text -= length
+    if budget.text < 0:
+        raise LimitPassed(f"it puts out more than {TEXT_LIMIT >> 10} KiB")
+
+
+def bounded(length: int) -> None:
+    """Before a text of that length is made. Raises LimitPassed."""
+    if length > TEXT_LIMIT:
+        raise LimitPassed(f"a text on the way is longer than {TEXT_LIMIT >> 10} KiB")
+    spend(1 + length // LENGTH_OF_A_STEP)
+
+
+def turns(values: Iterable[Any]) -> Iterator[Any]:
+    """Around what a loop goes through."""
+    budget = _budget.get()
+    for value in values:
+        spend(budget.turn)
+        yield value
+
+
+def listed(values: Iterable[Any]) -> list[Any]:
+    """All of it, so that nothing is left that would cost later."""
+    found = []
+    for value in values:
+        spend(1)
+        found.append(value)
+    return found
+
+
+def measured(value: Any, depth: int = 0) -> Any:
+    """The value, when all that it holds has been paid for: lists of lists of the same can be of any size.
+
+    Raises LimitPassed.
+    """
+    if isinstance(value, str):
+        spend(1 + len(value) // LENGTH_OF_A_STEP)
+    elif isinstance(value, dict | list | tuple):
+        if depth > DEEPEST:
+            raise LimitPassed("a list is nested too deeply")
+        spend(1 + len(value))
+        for one in value.values() if isinstance(value, dict) else value:
+            measured(one, depth + 1)
+    elif isinstance(value, Namespace):
+        raise LimitPassed("a namespace holds values, and is none")
+    return value
