@@ -7,6 +7,7 @@ the next transaction takes all of it. So the rate is bounded by the disk's bandw
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -77,8 +78,11 @@ class Writer:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "qwebhook-writer")
-        self._events: list[tuple[list[Event], asyncio.Future[list[Accepted]]]] = []
-        self._recordings: list[tuple[Recording, asyncio.Future[None]]] = []
+        # The loop appends, the thread takes from the front; after a fault the loop puts back, while the thread rests.
+        self._events: deque[tuple[list[Event], asyncio.Future[list[Accepted]]]] = deque()
+        self._recordings: deque[tuple[Recording, asyncio.Future[None]]] = deque()
+        # Other work that waits for the thread.
+        self._jobs = 0
         self._waiting = 0
         self._waiting_bytes = 0
         self._one_by_one = 0
@@ -109,7 +113,12 @@ class Writer:
 
     async def run(self, work: Callable[[Journal], T]) -> T:
         """Run something else on the journal, between two transactions."""
-        return await self._loop.run_in_executor(self._thread, work, self._journal)
+        self._jobs += 1
+        return await self._loop.run_in_executor(self._thread, self._run, work)
+
+    def _run(self, work: Callable[[Journal], T]) -> T:
+        self._jobs -= 1
+        return work(self._journal)
 
     def _start(self) -> None:
         if self._idle.is_set():
@@ -118,53 +127,65 @@ class Writer:
             self._loop.call_soon(self._next)
 
     def _next(self) -> None:
-        if not self._events and not self._recordings:
+        """Let the thread write, unless nothing waits. Only while it rests."""
+        if self._events or self._recordings:
+            self._loop.run_in_executor(self._thread, self._write)
+        else:
             self._idle.set()
-            return
-        batch = self._take()
-        work = self._loop.run_in_executor(
-            self._thread, self._journal.write, batch.all_events, batch.all_recordings, self._clock()
-        )
-        work.add_done_callback(lambda done: self._done(done, batch))
+
+    def _write(self) -> None:
+        """On the thread: one transaction after the other, as long as there is something to write.
+
+        The next begins without a word from the loop, which has its hands full with the one before. A fault, and other
+        work that waits, end the row: the loop decides how to go on.
+        """
+        while self._events or self._recordings:
+            batch = self._take()
+            try:
+                written = self._journal.write(batch.all_events, batch.all_recordings, self._clock())
+            except Exception as error:
+                self._loop.call_soon_threadsafe(self._not_done, batch, error)
+                return
+            self._loop.call_soon_threadsafe(self._done, batch, written)
+            if self._jobs:
+                break
+        self._loop.call_soon_threadsafe(self._next)
 
     def _take(self) -> _Batch:
         """What goes into the next transaction: all recordings and as many events as fit; after a fault, one thing."""
+        batch = _Batch([], [])
         if self._one_by_one:
             self._one_by_one -= 1
             if self._recordings:
-                return _Batch([], [self._recordings.pop(0)])
-            return _Batch([self._events.pop(0)], [])
-        count = size = 0
-        for group, _ in self._events:
-            count += 1
-            size += len(group)
-            if size >= BATCH_LIMIT:
-                break
-        batch = _Batch(self._events[:count], self._recordings)
-        self._events, self._recordings = self._events[count:], []
+                batch.recordings.append(self._recordings.popleft())
+            else:
+                batch.events.append(self._events.popleft())
+            return batch
+        for _ in range(len(self._recordings)):
+            batch.recordings.append(self._recordings.popleft())
+        size = 0
+        while self._events and size < BATCH_LIMIT:
+            batch.events.append(self._events.popleft())
+            size += len(batch.events[-1][0])
         return batch
 
-    def _done(self, work: asyncio.Future[Written], batch: _Batch) -> None:
-        error = work.exception()
-        if error is None:
-            # Answers first, and the next transaction under way before deliveries are started: whoever waits for an
-            # answer then works while we send.
-            self._settle(batch, work.result().accepted)
-            self._next()
-            self._written(work.result())
-            return
+    def _done(self, batch: _Batch, written: Written) -> None:
+        self._settle(batch, written.accepted)
+        self._written(written)
+
+    def _not_done(self, batch: _Batch, error: Exception) -> None:
         if isinstance(error, Unavailable):
             # The store is in trouble: events are refused, attempts kept until they can be written.
             self._failed(error)
             self._refuse(batch.events, error)
             if batch.recordings:
-                self._recordings = batch.recordings + self._recordings
+                self._recordings.extendleft(reversed(batch.recordings))
                 self._loop.call_later(RETRY_SECONDS, self._next)
                 return
         elif batch.size > 1:
             # Something in it cannot be written, and must not take the rest with it: one at a time, then.
-            self._events = batch.events + self._events
-            self._recordings = batch.recordings + self._recordings
+            self._events.extendleft(reversed(batch.events))
+            self._recordings.extendleft(reversed(batch.recordings))
             self._one_by_one = batch.size
         else:
             failure = Unavailable(f"the store failed: {error!r}")

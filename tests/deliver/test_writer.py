@@ -308,6 +308,26 @@ def test_other_work_runs_between_transactions() -> None:
     with_desk(test)
 
 
+def test_other_work_gets_its_turn_however_much_there_is_to_write() -> None:
+    async def test(desk: Desk) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def another() -> None:
+            desk.writer.accept(events("another"))
+
+        def more_comes(*_: object) -> None:
+            # During each transaction, so that there is always a next one.
+            asyncio.run_coroutine_threadsafe(another(), loop).result(5)
+
+        desk.journal.fault = more_comes
+        first = desk.writer.accept(events("first"))
+        assert await desk.writer.run(lambda _: "done") == "done"
+        assert (await first)[0].id == "first"
+        desk.journal.fault = lambda *_: None
+
+    with_desk(test)
+
+
 def test_closing_writes_what_waits() -> None:
     async def run() -> None:
         desk = Desk()
