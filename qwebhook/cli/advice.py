@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qwebhook.cli.session import Session
+from qwebhook.model.sheet import FILE_SCHEMES
 
 
 def advice(session: Session, url: str | None, event_types: Sequence[str]) -> list[str]:
@@ -25,8 +26,19 @@ def target_needs(url: str, session: Session) -> str:
     scheme = url.partition(":")[0].lower()
     if scheme == "exec":
         return "the command is run by a server that is started with --allow-exec, and by no other"
-    if scheme == "mailto" and session.settings.mail() is None:
-        return f"no mail is sent until {session.settings.user_config} has a table [mail] with a server"
+    if scheme in FILE_SCHEMES:
+        return "the file is written by a server that is started with --allow-files, and by no other"
+    needed = {
+        "mailto": ("mail", "no mail is sent", "a server"),
+        "gsheet": ("sheets", "no sheet is written", "credentials"),
+        "notify": ("notify", "nothing is told", url.partition(":")[2]),
+    }.get(scheme)
+    if needed is None:
+        return ""
+    name, nothing, wanted = needed
+    table, _ = session.settings.table(name)
+    if (wanted if scheme == "notify" else next(iter(table), None)) not in table:
+        return f"{nothing} until {session.settings.user_config} has a table [{name}] with {wanted}"
     return ""
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from qwebhook.cli.inputs import read_pairs, read_secret, read_text, split_list
 from qwebhook.cli.session import Session
 from qwebhook.cli.suggestions import event_types
+from qwebhook.model.errors import InvalidInput
 
+T = TypeVar("T")
 _SETTINGS = "Delivery by qwebhook"
 
 UrlOption = Annotated[str | None, typer.Option("--url", metavar="URL", help="Where events are delivered to.")]
@@ -117,6 +121,63 @@ TenantUrlOption = Annotated[
         "--tenant-url", metavar="URL", help="The events' tenant, for links in messages.", rich_help_panel=_SETTINGS
     ),
 ]
+RetryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--retry",
+        metavar="WAITS",
+        help="The wait before each attempt after the first, such as 5s,1m,1h; never for none.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="HEADER=PLACE",
+        help="A column of a spreadsheet, and where its value comes from, such as Name=data.name; may be repeated.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="HEADER", help="The column that a row is found by.", rich_help_panel=_SETTINGS),
+]
+ModeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mode",
+        metavar="[TYPE=]MODE",
+        help="What becomes of the row: append, upsert, delete or mark; may be repeated for single event types.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+# The options for what qwebhook adds to a webhook, by the names of their parameters.
+SETTINGS: dict[str, Any] = {
+    "ordering": OrderingOption,
+    "type_names": TypeNamesOption,
+    "concurrency": ConcurrencyOption,
+    "rate_per_minute": RateOption,
+    "retry": RetryOption,
+    "preset": PresetOption,
+    "template": TemplateOption,
+    "tenant_url": TenantUrlOption,
+    "command_timeout": CommandTimeoutOption,
+    "column": ColumnOption,
+    "key": KeyOption,
+    "mode": ModeOption,
+}
+_MEMBERS = {
+    "ordering": "ordering",
+    "type_names": "typeNames",
+    "concurrency": "concurrency",
+    "rate_per_minute": "ratePerMinute",
+    "preset": "preset",
+    "template": "template",
+    "tenant_url": "tenantUrl",
+    "command_timeout": "timeout",
+}
+NEVER = "never"
 
 
 def given_fields(
@@ -151,27 +212,54 @@ def given_fields(
     return {field: value for field, value in given.items() if value is not None}
 
 
-def given_settings(
-    session: Session,
-    *,
-    ordering: str | None,
-    type_names: str | None,
-    concurrency: int | None,
-    rate_per_minute: int | None,
-    preset: str | None,
-    template: str | None,
-    tenant_url: str | None,
-    command_timeout: int | None,
-) -> dict[str, Any]:
-    """The members of `qwebhook` whose options were given. Raises InvalidInput for a template that cannot be read."""
-    given = {
-        "ordering": ordering,
-        "typeNames": type_names,
-        "concurrency": concurrency,
-        "ratePerMinute": rate_per_minute,
-        "preset": preset,
-        "template": read_text(session, template, "--template") if template is not None else None,
-        "tenantUrl": tenant_url,
-        "timeout": command_timeout,
+def takes_settings(command: Callable[..., T]) -> Callable[..., T]:
+    """Gives a command the options of `SETTINGS`, which it gets as one argument, `settings`."""
+    own = inspect.signature(command, eval_str=True)
+    parameters = [one for one in own.parameters.values() if one.name != "settings"]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in SETTINGS.items()
+    ]
+
+    @functools.wraps(command)
+    def with_settings(*arguments: Any, **named: Any) -> T:
+        settings = {name: named.pop(name) for name in SETTINGS}
+        return command(*arguments, **named, settings=settings)
+
+    with_settings.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_settings.__annotations__ = {one.name: one.annotation for one in parameters}
+    return with_settings
+
+
+def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of `qwebhook` (REST names) whose options were given.
+
+    Raises InvalidInput for a template that cannot be read, and for what is no pair or duration.
+    """
+    given = {_MEMBERS[name]: value for name, value in options.items() if name in _MEMBERS}
+    if given["template"] is not None:
+        given["template"] = read_text(session, given["template"], "--template")
+    if options["retry"] is not None:
+        given["retries"] = _retries(options["retry"])
+    given["sheet"] = {
+        "columns": read_pairs(session, options["column"], "--column") if options["column"] else None,
+        "key": options["key"],
+        **_modes(options["mode"] or ()),
     }
+    given["sheet"] = {name: value for name, value in given["sheet"].items() if value is not None} or None
     return {field: value for field, value in given.items() if value is not None}
+
+
+def _retries(text: str) -> list[int]:
+    from qwebhook.model.timestamps import duration_seconds
+
+    return [] if text == NEVER else [round(duration_seconds(word)) for word in split_list([text])]
+
+
+def _modes(texts: Sequence[str]) -> dict[str, Any]:
+    """MODE for all, and TYPE=MODE for one type."""
+    alone = [text for text in texts if "=" not in text]
+    if len(alone) > 1:
+        raise InvalidInput("--mode is given for all types more than once", "write TYPE=MODE for one type")
+    single = dict(text.split("=", 1) for text in texts if "=" in text)
+    return {"mode": alone[0] if alone else None, "modes": single or None}

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -18,10 +19,11 @@ from qwebhook.cli.results import Column, Document, Listing, View
 from qwebhook.cli.selection import Outcomes, read_pages
 from qwebhook.cli.sending import timeout_seconds
 from qwebhook.cli.session import Session
+from qwebhook.cli.target_settings import allowed
 from qwebhook.cli.trial_events import TrialEvents
 from qwebhook.deliver.firing import FiringPlan, Shot, Volley, fire, summed_up
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Targets
+from qwebhook.deliver.targets import Allowed, Targets
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
@@ -47,7 +49,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
     policy: AddressPolicy
     silent: bool
     via: Via
-    allow_exec: bool = False
+    allowed: Allowed
 
     @classmethod
     def read(
@@ -65,6 +67,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         silent: bool,
         via: Via | None,
         allow_exec: bool,
+        allow_files: Sequence[Path],
     ) -> FiringOptions:
         """via: as given; None for what suits the store. Raises InvalidInput."""
         via = _chosen_way(session, via)
@@ -88,7 +91,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
             policy=AddressPolicy(session.allowed_networks(allowed_networks)),
             silent=silent,
             via=via,
-            allow_exec=allow_exec,
+            allowed=allowed(session, commands=allow_exec, folders=allow_files),
         )
 
 
@@ -207,9 +210,7 @@ def fire_all(session: Session, endpoints: Sequence[Endpoint], options: FiringOpt
 
 
 async def _fire_directly(session: Session, endpoints: Sequence[Endpoint], options: FiringOptions) -> list[list[Shot]]:
-    targets = Targets(
-        Sender(options.policy, options.timeout), mail=session.mail_server(), allow_exec=options.allow_exec
-    )
+    targets = Targets(Sender(options.policy, options.timeout), options.allowed)
     plan = FiringPlan(
         options.events.event,
         lambda: session.now_ms,

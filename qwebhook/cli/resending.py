@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from qwebhook.cli.exit_codes import ExitCode
@@ -14,7 +14,7 @@ from qwebhook.cli.session import Session
 from qwebhook.cli.views import DELIVERIES, DELIVERIES_OF_WEBHOOK
 from qwebhook.deliver.direct import resend
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Targets
+from qwebhook.deliver.targets import Allowed, Targets
 from qwebhook.deliver.writer import Run
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Delivery
@@ -56,13 +56,22 @@ def failed_deliveries(session: Session, webhook: Webhook, since: int | None) -> 
 
 
 def resend_all(
-    session: Session, webhook: Webhook, delivery_ids: Sequence[str], policy: AddressPolicy, seconds: float
+    session: Session,
+    webhook: Webhook,
+    delivery_ids: Sequence[str],
+    policy: AddressPolicy,
+    seconds: float,
+    allowed: Allowed,
 ) -> Listing:
     """Send each again, and show the new record of each. seconds: how long an answer may take."""
     attempted: list[str | QwebhookError] = []
+
+    def make() -> Targets:
+        return Targets(Sender(policy, seconds), allowed)
+
     if delivery_ids:
         with own_journal(session) as run:
-            attempted = asyncio.run(_resend_all(session, run, webhook, delivery_ids, policy, seconds))
+            attempted = asyncio.run(_resend_all(session, run, webhook, delivery_ids, make))
     outcomes = Outcomes(session)
     for delivery_id, result in zip(delivery_ids, attempted, strict=True):
         outcomes.attempt(delivery_id, partial(_record, session, webhook, result))
@@ -85,12 +94,11 @@ def _listing(outcomes: Outcomes, view: View) -> Listing:
 
 
 async def _resend_all(
-    session: Session, run: Run, webhook: Webhook, delivery_ids: Sequence[str], policy: AddressPolicy, seconds: float
+    session: Session, run: Run, webhook: Webhook, delivery_ids: Sequence[str], make: Callable[[], Targets]
 ) -> list[str | QwebhookError]:
-    """The new id for each of them, or why there is none."""
-    targets = Targets(Sender(policy, seconds), mail=session.mail_server())
-    settings = webhook.qwebhook
-    slots = asyncio.Semaphore(1 if settings.ordering == "strict" else min(settings.concurrency or IN_FLIGHT, IN_FLIGHT))
+    """The new id for each of them, or why there is none. make: what they are sent through, within the loop."""
+    targets = make()
+    slots = asyncio.Semaphore(1 if webhook.strict else min(webhook.qwebhook.concurrency or IN_FLIGHT, IN_FLIGHT))
 
     async def resend_in_slot(delivery_id: str) -> str | QwebhookError:
         async with slots:

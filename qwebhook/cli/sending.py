@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,14 @@ AllowNetworkOption = Annotated[
 ]
 AllowExecOption = Annotated[
     bool, typer.Option("--allow-exec", help="Run the commands of exec: webhooks, as you, on this machine.")
+]
+AllowFilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-files",
+        metavar="FOLDER",
+        help="Write the files of csv: and xlsx: webhooks beneath this folder; may be repeated.",
+    ),
 ]
 # Without a default of typer's, so that it is known whether it was given.
 TimeoutOption = Annotated[

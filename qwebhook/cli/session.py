@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from typer._click import Context
 
-    from qwebhook.model.mail import MailServer
     from qwebhook.store.location import Location
     from qwebhook.store.rest import RestStore
     from qwebhook.store.sqlite import SqliteStore
@@ -241,17 +240,6 @@ class Session:
                     raise
                 raise StoreMissing(f"{error.message} (named by {choice.origin})", error.hint) from None
         return self._database
-
-    def mail_server(self) -> MailServer | None:
-        """The server for mail, its password read from where the file says. Raises InvalidInput."""
-        server = self.settings.mail()
-        if server is None or server.password is None:
-            return server
-        import msgspec
-
-        from qwebhook.cli.inputs import read_value
-
-        return msgspec.structs.replace(server, password=read_value(self, server.password, "mail.password"))
 
     def allowed_networks(self, options: Sequence[str] = ()) -> list[str]:
         """The networks beyond the public ones that deliveries may go to."""

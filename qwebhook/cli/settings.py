@@ -12,6 +12,12 @@
     user = "qwebhook"
     password = "env:SMTP_PASSWORD"
 
+    [sheets]                                # for gsheet: webhooks
+    credentials = "/etc/qwebhook/google.json"
+
+    [notify]                                # for notify: webhooks, by name
+    team = "env:TEAM_URL"
+
     [network]
     allow = ["loopback", "10.1.0.0/16"]     # addresses beyond the public ones that deliveries may go to
 
@@ -26,14 +32,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from qwebhook.cli.contexts import Context, read_context, table_of
 from qwebhook.cli.contexts_file import CONFIG_NAME, contexts_path, read_toml
 from qwebhook.model.errors import InvalidInput, NotFound
-
-if TYPE_CHECKING:
-    from qwebhook.model.mail import MailServer
 
 CONFIG_VARIABLE = "QWEBHOOK_CONFIG"
 STORE_VARIABLE = "QWEBHOOK_STORE"
@@ -143,17 +146,13 @@ class Settings:
             return list(allow)
         return []
 
-    def mail(self) -> MailServer | None:
-        """The server for mail, as the nearest file with a table [mail] says; None if none has one. Its password is as
-        it is written there. Raises InvalidInput.
-        """
+    def table(self, name: str) -> tuple[dict[str, Any], Path]:
+        """A table as the nearest file that has it says, and the file; empty if none has it. Raises InvalidInput."""
         for file, content in self._loaded():
-            table = table_of(content, "mail", file)
+            table = table_of(content, name, file)
             if table:
-                from qwebhook.cli.mail_settings import read_mail_server
-
-                return read_mail_server(table, file)
-        return None
+                return table, file
+        return {}, self.user_config
 
     def current(self) -> tuple[str, str]:
         """The name of the current context, "" for none, and what says so. Raises InvalidInput."""

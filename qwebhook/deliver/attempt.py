@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import Targets, prepare
 from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
+from qwebhook.store.contract import Claim
 
 
 async def attempt(
@@ -15,15 +19,28 @@ async def attempt(
 
     key, event_type, body: the event's. now: milliseconds since the epoch. test: marks the request as a test-fire.
     """
+    prepared = _prepared(endpoint, key, event_type, body, now, test)
+    return prepared if isinstance(prepared, Exchange) else await targets.send(endpoint, prepared)
+
+
+async def attempt_together(targets: Targets, endpoint: Endpoint, claims: Sequence[Claim], now: int) -> list[Exchange]:
+    """What came of each of several deliveries to a spreadsheet, made in one go. now: milliseconds since the epoch."""
+    prepared = [_prepared(endpoint, claim.key, claim.type, claim.body, now) for claim in claims]
+    sent = iter(await targets.write(endpoint, [one for one in prepared if isinstance(one, PreparedRequest)]))
+    return [one if isinstance(one, Exchange) else next(sent) for one in prepared]
+
+
+def _prepared(
+    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+) -> PreparedRequest | Exchange:
     if endpoint.problem:
         return _unsent(endpoint, body, now, endpoint.problem)
     try:
-        request = prepare(endpoint, key, event_type, body, now, test)
+        return prepare(endpoint, key, event_type, body, now, test)
     except RenderFailed as error:
         return _unsent(endpoint, body, now, str(error), "template")
     except Exception as error:
         return _unsent(endpoint, body, now, f"the request cannot be made: {error}")
-    return await targets.send(endpoint, request)
 
 
 def _unsent(endpoint: Endpoint, body: bytes, now: int, reason: str, kind: FailureKind = "invalid") -> Exchange:

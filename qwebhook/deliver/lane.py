@@ -8,11 +8,14 @@ from collections import deque
 
 from qwebhook.model.delivery import THROTTLED, Delivered, Outcome, Reply, RetryAt
 from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.sheet import SHEET_SCHEMES
 from qwebhook.store.contract import Claim
 
 LEAST_CONCURRENCY = 10
 MOST_CONCURRENCY = 64
 READY_LIMIT = 256
+# Rows of a spreadsheet are written together, and a file is written anew however few they are.
+TOGETHER_LIMIT = 2000
 # After this many 429 or 503 in a row that ask for a pause, the whole webhook pauses, at most for a day.
 THROTTLES_BEFORE_PAUSE = 3
 LONGEST_PAUSE = 86_400_000
@@ -70,7 +73,17 @@ class Lane:
     @property
     def strict(self) -> bool:
         """Whether deliveries go one at a time, a retry holding the next."""
-        return self.endpoint.webhook.qwebhook.ordering == "strict"
+        return self.endpoint.strict
+
+    @property
+    def together(self) -> bool:
+        """Whether all that is ready is delivered at once."""
+        return self.endpoint.scheme in SHEET_SCHEMES and not self._spacing
+
+    @property
+    def ready_limit(self) -> int:
+        """How many deliveries may be ready."""
+        return TOGETHER_LIMIT if self.together else READY_LIMIT
 
     def can_start(self, now: int) -> bool:
         """Whether a delivery may be started now."""
@@ -90,6 +103,12 @@ class Lane:
             self._last_start = self.spaced_until if late else now
             self.spaced_until = self._last_start + self._spacing
         return self.ready.popleft()
+
+    def start_the_rest(self) -> list[Claim]:
+        """What else is ready, to go in the same slot."""
+        rest = list(self.ready)
+        self.ready.clear()
+        return rest
 
     def opens_at(self) -> int:
         """When neither a pause nor the rate holds the webhook back any longer."""
@@ -117,7 +136,7 @@ class Lane:
     def takes_directly(self, now: int) -> bool:
         """Whether what was just accepted may be kept in memory: not when older ones wait in the store."""
         behind = self.fetching or (self.store_due is not None and self.store_due <= now)
-        return not behind and len(self.ready) < READY_LIMIT and self.endpoint.webhook.enabled
+        return not behind and len(self.ready) < self.ready_limit and self.endpoint.webhook.enabled
 
     def change(self, endpoint: Endpoint) -> list[Claim]:
         """Take a new version of the webhook; what was ready, which the store knows better now: it may be discarded."""

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import msgspec
 
-from qwebhook.deliver.attempt import attempt
-from qwebhook.deliver.lane import READY_LIMIT, Lane
+from qwebhook.deliver.attempt import attempt, attempt_together
+from qwebhook.deliver.lane import Lane
 from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.writer import Clock, Writer
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt, judge, reason
@@ -154,7 +154,12 @@ class Worker:
                 started += 1
                 claim = lane.start(now)
                 self._ready_bytes -= len(claim.body)
-                task = self._loop.create_task(self._deliver(lane, claim))
+                if lane.together:
+                    rest = lane.start_the_rest()
+                    self._forget(rest)
+                    task = self._loop.create_task(self._deliver_together(lane, [claim, *rest]))
+                else:
+                    task = self._loop.create_task(self._deliver(lane, claim))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 turns.append(lane)
@@ -200,7 +205,7 @@ class Worker:
         row, held, now = lane.endpoint.row, set(lane.held), self._clock()
         lane.store_due = None
         # One at a time while the other lanes' bodies fill the memory that there is for them.
-        limit = READY_LIMIT if self._ready_bytes < READY_BYTES else 1
+        limit = lane.ready_limit if self._ready_bytes < READY_BYTES else 1
 
         def read(journal: Journal) -> tuple[list[Claim], int | None]:
             claims = journal.claim(row, now, limit, held)
@@ -228,7 +233,7 @@ class Worker:
         try:
             exchange = await attempt(self._targets, endpoint, claim.key, claim.type, claim.body, self._clock())
             now = self._clock()
-            outcome = judge(exchange.result, claim.attempt, now, self._randomness())
+            outcome = self._judged(endpoint, claim, exchange, now)
             lane.learn(exchange.result, outcome, now)
             why = reason(exchange.result)
             # The slot is kept until the attempt is on disk: what a crash sends again was in flight.
@@ -244,6 +249,34 @@ class Worker:
         self._after(lane, claim, outcome)
         self._take_turn(lane)
         self._pump()
+
+    async def _deliver_together(self, lane: Lane, claims: list[Claim]) -> None:
+        """Deliver in one go, in order: a file that cannot be written fails for all of them."""
+        endpoint = lane.endpoint
+        try:
+            exchanges = await attempt_together(self._targets, endpoint, claims, self._clock())
+            now = self._clock()
+            outcomes = [self._judged(endpoint, *pair, now) for pair in zip(claims, exchanges, strict=True)]
+            whys = [reason(exchange.result) for exchange in exchanges]
+            recordings = [Recording(*ended) for ended in zip(claims, exchanges, outcomes, whys, strict=True)]
+            written = await asyncio.gather(*map(self._writer.record, recordings), return_exceptions=True)
+        finally:
+            lane.in_flight -= 1
+        # From the last, since those that are to be tried again go to the front.
+        for recording, failed in zip(reversed(recordings), reversed(written), strict=True):
+            if failed is None:
+                self._after(lane, recording.claim, recording.outcome)
+            elif not isinstance(failed, Unavailable):
+                raise failed
+        for one, failed in zip(recordings, written, strict=True):
+            if failed is None:
+                self._observer.attempted(endpoint, one.claim, one.exchange, one.outcome, one.reason)
+        self._take_turn(lane)
+        self._pump()
+
+    def _judged(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, now: int) -> Outcome:
+        schedule = endpoint.webhook.qwebhook.retries
+        return judge(exchange.result, claim.attempt, now, self._randomness(), schedule)
 
     def _after(self, lane: Lane, claim: Claim, outcome: Outcome) -> None:
         """See to the next attempt, if there is to be one."""

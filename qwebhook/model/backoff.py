@@ -12,6 +12,7 @@ Jitter moves each by up to a tenth either way, so that what failed together does
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
@@ -20,17 +21,19 @@ SPAN = sum(SCHEDULE)
 JITTER = 0.1
 
 
-def retry_delay(attempt: int, randomness: float, retry_after: float | None = None) -> float | None:
+def retry_delay(
+    attempt: int, randomness: float, retry_after: float | None = None, schedule: Sequence[float] = SCHEDULE
+) -> float | None:
     """Seconds from the end of attempt number `attempt` (from 1) to the next; None when that was the last.
 
     randomness: uniform in [0, 1). retry_after: seconds the receiver asked for, which are never undercut: a longer
     wait than the schedule's is taken as asked, up to the length of the whole schedule. A shorter one is taken
     too, but not below 1 s, 4 s, 16 s, … (a fourfold rise), or a receiver that always says "in a second" would use
-    up all attempts in ten.
+    up all attempts in ten. schedule: seconds before the second attempt, the third and so on.
     """
-    if not 1 <= attempt <= len(SCHEDULE):
+    if not 1 <= attempt <= len(schedule):
         return None
-    scheduled = SCHEDULE[attempt - 1]
+    scheduled = schedule[attempt - 1]
     if retry_after is None:
         return scheduled * (1 - JITTER + 2 * JITTER * randomness)
     least = min(scheduled, 4.0 ** (attempt - 1))

@@ -10,11 +10,12 @@ An attempt runs into a `Reply` or a `Failure`; `judge` makes of it one of four o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from qwebhook.model.backoff import parse_retry_after, retry_delay
+from qwebhook.model.backoff import SCHEDULE, parse_retry_after, retry_delay
 
 FailureKind = Literal["dns", "connect", "tls", "timeout", "protocol", "address refused", "invalid", "template"]
 State = Literal["delivered", "retrying", "dead", "gone", "cancelled"]
@@ -92,11 +93,17 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
 Outcome = Delivered | RetryAt | Dead | Gone
 
 
-def judge(result: Reply | Failure | Settled, attempt: int, now: int, randomness: float) -> Outcome:
+def judge(
+    result: Reply | Failure | Settled,
+    attempt: int,
+    now: int,
+    randomness: float,
+    schedule: Sequence[float] | None = None,
+) -> Outcome:
     """What follows from the result of attempt number `attempt` (from 1), which ended at `now` (ms since the epoch).
 
     randomness: uniform in [0, 1). Redirects are failures: following one would hand the event to an address that
-    nobody configured.
+    nobody configured. schedule: the webhook's own, of seconds before each retry; None: that of all.
     """
     retry_after = None
     if isinstance(result, Settled) and result.verdict != "again":
@@ -112,7 +119,7 @@ def judge(result: Reply | Failure | Settled, attempt: int, now: int, randomness:
             if name.lower() == "retry-after":
                 retry_after = parse_retry_after(value, now / 1000)
                 break
-    delay = retry_delay(attempt, randomness, retry_after)
+    delay = retry_delay(attempt, randomness, retry_after, SCHEDULE if schedule is None else schedule)
     if delay is None:
         return Dead()
     return RetryAt(now + round(delay * 1000), retry_after is not None)

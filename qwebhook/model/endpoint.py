@@ -17,7 +17,8 @@ class Endpoint:
     row: its number in the store. version: that of the store when the webhook was last changed.
     secrets: the current one first, then those in their grace period, each with its end. encrypted_headers: with their
     values.
-    problem: why nothing can be sent to it, "" for nearly all. scheme: of its URL, which decides the target.
+    problem: why nothing can be sent to it, "" for nearly all. scheme, strict: those of
+    the webhook.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Endpoint:
         "row",
         "scheme",
         "signer",
+        "strict",
         "subscribed",
         "version",
         "webhook",
@@ -42,7 +44,8 @@ class Endpoint:
         problem: str = "",
     ) -> None:
         self.row = row
-        self.scheme = webhook.url.partition(":")[0].lower()
+        self.scheme = webhook.scheme
+        self.strict = webhook.strict
         self.version = version
         self.webhook = webhook
         self.encrypted_headers = encrypted_headers

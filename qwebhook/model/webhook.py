@@ -20,6 +20,7 @@ from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.event import is_well_formed_type
 from qwebhook.model.filter import Filter
 from qwebhook.model.mail import read_mailto
+from qwebhook.model.sheet import SHEET_SCHEMES, SheetSettings, check_sheet, check_sheet_url
 from qwebhook.model.signature import check_secret
 
 Level = Literal["tenant", "user"]
@@ -33,10 +34,13 @@ MAX_NAME = 256
 MAX_DESCRIPTION = 4096
 MAX_URL = 4096
 MAX_EVENT_TYPES = 200
-SCHEMES = ("https", "http", "mailto", "exec")
+MAX_RETRIES = 30
+LONGEST_RETRY = 7 * 86_400
+SCHEMES = ("https", "http", "mailto", *SHEET_SCHEMES, "notify", "exec")
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})
 RESERVED_HEADER_PREFIX = "webhook-"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")  # RFC 1123, section 2.1, and underscores as they occur
+_SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1: token
 
 
@@ -48,7 +52,8 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     rate_per_minute: how many may be started in a minute; None: any number. request_origin: the name that the receiver
     consented to, which every delivery carries; None: it was not asked. preset, template: what shapes the body, by name
     or by itself; None: the event is sent as it is. tenant_url: of the tenant that events come from, for links into it.
-    timeout: seconds that a command may take.
+    timeout: seconds that a command may take. sheet: which row of a spreadsheet an event becomes. retries: seconds
+    before each attempt after the first; None: the schedule of all (`model/backoff.py`).
     """
 
     type_names: TypeNames = "asReceived"
@@ -60,6 +65,8 @@ class Settings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True,
     template: str | None = None
     tenant_url: str | None = None
     timeout: int | None = None
+    sheet: SheetSettings | None = None
+    retries: list[int] | None = None
 
 
 class WebhookDraft(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -132,6 +139,16 @@ class Webhook(msgspec.Struct, kw_only=True, rename="camel"):
     disabled_reason_code: str | None = None
     qwebhook: Settings = msgspec.field(default_factory=Settings)
 
+    @property
+    def scheme(self) -> str:
+        """Of its URL, which decides the target."""
+        return self.url.partition(":")[0].lower()
+
+    @property
+    def strict(self) -> bool:
+        """Whether deliveries are made in order, a retry holding the next, as rows of a spreadsheet always are."""
+        return self.qwebhook.ordering == "strict" or self.scheme in SHEET_SCHEMES
+
 
 def check_draft(draft: WebhookDraft) -> None:
     """Refuse a webhook that a database store cannot take. Raises InvalidWebhook, InvalidFilter."""
@@ -177,6 +194,17 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
     tenant = webhook.qwebhook.tenant_url
     if tenant is not None and not re.fullmatch(r"https://[A-Za-z0-9.:-]{1,253}/?", tenant):
         raise InvalidWebhook("qwebhook.tenantUrl", "is no address of a tenant", "write https://HOST.DOMAIN")
+    retries = webhook.qwebhook.retries
+    if retries is not None and (len(retries) > MAX_RETRIES or not all(1 <= one <= LONGEST_RETRY for one in retries)):
+        raise InvalidWebhook(
+            "qwebhook.retries",
+            f"is {retries}"[:80],
+            f"use {MAX_RETRIES} waits at most, of 1 to {LONGEST_RETRY} seconds",
+        )
+    if webhook.qwebhook.sheet is not None:
+        if webhook.url.partition(":")[0].lower() not in SHEET_SCHEMES:
+            raise InvalidWebhook("qwebhook.sheet", "is for spreadsheets, and the url is none")
+        check_sheet(webhook.qwebhook.sheet, webhook.event_types)
     origin = webhook.qwebhook.request_origin
     if origin is not None and not is_origin(origin):
         raise InvalidWebhook("qwebhook.requestOrigin", "is not a DNS name", "write for example events.example.com")
@@ -192,6 +220,13 @@ def check_url(url: str) -> None:
         return
     if scheme == "exec":
         _check_command(url)
+        return
+    if scheme in SHEET_SCHEMES:
+        check_sheet_url(url)
+        return
+    if scheme == "notify":
+        if not _SERVICE.fullmatch(url.partition(":")[2]):
+            raise InvalidWebhook("url", "names no service", "write notify:NAME, with a NAME of [notify] in config.toml")
         return
     if not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidWebhook("url", "has spaces or characters outside ASCII", "percent-encode them")

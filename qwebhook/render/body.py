@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
+from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings, Webhook
 from qwebhook.render.message import variables
 from qwebhook.render.presets import PRESETS, preset_template
-from qwebhook.render.template import Escaping, Template
+from qwebhook.render.template import Escaping, cached_template
 
-_TEMPLATES_KEPT = 500
 _MEDIA_TYPES: dict[Escaping, str] = {"json": "application/json", "none": "text/plain; charset=utf-8"}
 
 
@@ -18,14 +16,21 @@ def check_rendering(settings: Settings) -> None:
     """Refuse a preset that is not there, and a template that cannot be compiled. Raises InvalidWebhook."""
     if settings.preset is not None and settings.preset not in PRESETS:
         raise InvalidWebhook("qwebhook.preset", f"is {settings.preset[:80]!r}", f"use {', '.join(PRESETS)}")
+    for header, place in (settings.sheet.columns if settings.sheet is not None else {}).items():
+        if is_template(place):
+            _check_template(f"qwebhook.sheet.columns.{header}", place, "none")
     if settings.template is None:
         return
     if settings.preset is not None:
         raise InvalidWebhook("qwebhook.template", "is given beside a preset", "give one of them")
+    _check_template("qwebhook.template", settings.template, escaping_of(settings.template))
+
+
+def _check_template(field: str, source: str, escaping: Escaping) -> None:
     try:
-        _compiled(settings.template)
+        cached_template(source, escaping)
     except InvalidInput as error:
-        raise InvalidWebhook("qwebhook.template", error.message.removeprefix("the template "), error.hint) from None
+        raise InvalidWebhook(field, error.message.removeprefix("the template "), error.hint) from None
 
 
 def rendered_body(webhook: Webhook, event_type: str, body: bytes) -> tuple[bytes, str]:
@@ -38,15 +43,10 @@ def rendered_body(webhook: Webhook, event_type: str, body: bytes) -> tuple[bytes
     if settings.preset is not None:
         return preset_template(settings.preset).render(given).encode(), PRESETS[settings.preset].media_type
     source = settings.template or ""
-    return _compiled(source).render(given).encode(), _MEDIA_TYPES[escaping_of(source)]
+    return cached_template(source, escaping_of(source)).render(given).encode(), _MEDIA_TYPES[escaping_of(source)]
 
 
 def escaping_of(source: str) -> Escaping:
     """A template that begins as JSON does is one of JSON, and any other is one of plain text."""
     start = source.lstrip()[:2]
     return "json" if start[:1] in ("{", "[") and start not in ("{{", "{%", "{#") else "none"
-
-
-@lru_cache(_TEMPLATES_KEPT)
-def _compiled(source: str) -> Template:
-    return Template(source, escaping_of(source))

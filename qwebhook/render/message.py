@@ -50,7 +50,7 @@ def variables(body: bytes, event_type: str, webhook: Webhook) -> dict[str, Any]:
     text = _texts().get(catalogue.canonical(event_type))
     kind = text.kind if text else ""
     given = {"who": _who(event, kind), "what": _what(event, data), "data": data}
-    said = _PLACE.sub(lambda place: _shown(_found(given, place[1])), text.text) if text else ""
+    said = _PLACE.sub(lambda place: _shown(found(given, place[1])), text.text) if text else ""
     title = known.title if known else _humanised(event_type)
     return {
         "event": event,
@@ -103,7 +103,8 @@ def _link(tenant: str | None, kind: str, event: Mapping[str, Any], data: Mapping
     return tenant.rstrip("/") + path.format(id=identifier)
 
 
-def _found(given: Any, path: str) -> Any:
+def found(given: Any, path: str) -> Any:
+    """What lies at a place such as `data.name`; None if there is nothing."""
     for part in path.split("."):
         given = given.get(part) if isinstance(given, dict) else None
     return given

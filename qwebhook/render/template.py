@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from qwebhook.render.sandbox import Sandbox
 
 Escaping = Literal["none", "json", "html"]
 SOURCE_LIMIT = 64 << 10
+_KEPT = 500
 
 
 class InvalidTemplate(InvalidInput):
@@ -66,6 +67,12 @@ class Template:
         if self._escaping == "json":
             _check_json(text)
         return text
+
+
+@lru_cache(_KEPT)
+def cached_template(source: str, escaping: Escaping) -> Template:
+    """The template of a source, compiled once. Raises InvalidTemplate."""
+    return Template(source, escaping)
 
 
 def _check_json(text: str) -> None:

@@ -25,7 +25,7 @@ import uvicorn
 
 from qwebhook import __version__
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Targets
+from qwebhook.deliver.targets import Allowed, Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.addresses import AddressPolicy
@@ -33,7 +33,6 @@ from qwebhook.model.consent import Consenting
 from qwebhook.model.delivery import Exchange, Outcome, RetryAt
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput, QwebhookError, Unavailable
-from qwebhook.model.mail import MailServer
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.server.acceptance import Acceptance
 from qwebhook.server.access import Access
@@ -69,8 +68,7 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     allowed_origins, allowed_rate: who may deliver here, and how much (`Consenting`). public_url: how clients reach the
     server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. keep_free:
     bytes that stay free on the store's disk, and max_pending: deliveries that wait, beyond which nothing is accepted.
-    sources: what is read beside what is pushed. mail: the server for `mailto:` webhooks. allow_exec: whether those of
-    `exec:` are run.
+    sources: what is read beside what is pushed. allowed: what webhooks of other schemes may use.
     """
 
     store: Path
@@ -89,8 +87,7 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     keep_free: int = 256 << 20
     max_pending: int = 5_000_000
     sources: list[Source] = []
-    mail: MailServer | None = None
-    allow_exec: bool = False
+    allowed: Allowed = Allowed()
     log_format: Format | None = None
 
     @property
@@ -137,7 +134,7 @@ async def serve(options: ServeOptions) -> int:
         _raise_file_limit()
 
         metrics = Metrics()
-        targets = Targets(Sender(policy), mail=options.mail, allow_exec=options.allow_exec)
+        targets = Targets(Sender(policy), options.allowed)
         worker = Worker(targets, _Observer(log, metrics, journal), clock, random.random)
 
         def written(result: Written) -> None:

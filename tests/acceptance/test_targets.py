@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.processes import Home, until
@@ -68,6 +71,66 @@ def test_an_event_runs_a_command(serve: Serve, home: Home) -> None:
     assert (delivery.response.status_code, delivery.response.body) == (0, "kept\n")
     shown = home.run("preview", "keep", "--store", running.path)
     assert shown.stdout.startswith("RUN exec:")
+
+
+def has_lines(file: Path, count: int) -> bool:
+    return file.exists() and file.read_text().count("\n") >= count
+
+
+def test_rows_survive_kills_once_each_and_in_order(serve: Serve, home: Home) -> None:
+    file = home.folder / "sheets" / "apps.csv"
+    file.parent.mkdir()
+    told = create(home, "apps", "--url", f"csv:{file}", "--event", CREATED, "--column", "Id=event.id")
+    assert "--allow-files" in told
+    running = serve("--allow-files", file.parent)
+    for start in range(0, 300, 100):
+        for number in range(start, start + 100):
+            running.publish(cloud_event_body(id=f"e{number}", type=CREATED))
+        until(partial(has_lines, file, start + 2), "some are written")
+        running.process.kill()
+        running.restart()
+    until(partial(has_lines, file, 301), "all are written")
+    with file.open() as lines:
+        assert [row["Id"] for row in csv.DictReader(lines)] == [f"e{number}" for number in range(300)]
+
+
+def test_a_workbook_by_options_that_update_changes(serve: Serve, home: Home) -> None:
+    file = home.folder / "apps.xlsx"
+    keyed = ("--column", "Id=data.id", "--column", "Name=data.name", "--key", "Id", "--mode", "upsert")
+    create(home, "apps", "--url", f"xlsx:{file}#Apps", "--event", CREATED, *keyed)
+    store = home.folder / "store.db"
+    assert home.run("update", "apps", "--mode", "append", "--retry", "5s,1m", "--store", store).returncode == 0
+    shown = json.loads(home.run("get", "apps", "--store", store, "-o", "json").stdout)
+    assert shown["qwebhook"] == {
+        "sheet": {"columns": {"Id": "data.id", "Name": "data.name"}, "key": "Id"},
+        "retries": [5, 60],
+    }
+    running = serve("--allow-files", home.folder)
+    running.publish(cloud_event_body(id="e1", type=CREATED, data={"id": "u1", "name": "Robin"}))
+    line = running.wait_log("attempt", outcome="delivered")
+    assert line["reason"] == "a row was added"
+    rows = list(load_workbook(file)["Apps"].iter_rows(values_only=True))
+    assert rows == [("Id", "Name", "event_id"), ("u1", "Robin", "e1")]
+    fired = home.run("test-fire", "apps", "--store", running.path)
+    assert (fired.returncode, "--allow-files" in fired.stdout) == (7, True)
+    resent = home.run("resend", "apps", line["delivery"], "--allow-files", home.folder, "--store", running.path)
+    assert (resent.returncode, "the row of this event is there already" in resent.stdout) == (0, True), resent
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--mode", "upsert"), "name a column's header"),
+        (("--mode", "upsert", "--mode", "append"), "more than once"),
+        (("--mode", "insert"), "qwebhook.sheet.mode: is 'insert'"),
+        (("--column", "Name"), "--column number 1 is not NAME=VALUE"),
+        (("--retry", "soon"), "soon"),
+        (("--retry", "0s"), "qwebhook.retries: is [0]"),
+    ],
+)
+def test_options_of_spreadsheets_that_are_wrong(home: Home, options: tuple[str, ...], words: str) -> None:
+    done = home.run("create", "a", "--url", "csv:/a.csv", "--event", CREATED, *options, "--store", home.folder / "s.db")
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
 def test_without_the_option_a_command_is_not_run(serve: Serve, home: Home) -> None:

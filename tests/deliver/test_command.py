@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Targets, prepare
+from qwebhook.deliver.targets import Allowed, Targets, prepare
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Dead, Delivered, Exchange, RetryAt, Settled, judge
 from qwebhook.model.webhook import Settings
@@ -31,7 +31,7 @@ def url(program: str, *arguments: object) -> str:
 
 def run(command: str, allowed: bool = True, test: bool = False, **settings: Any) -> Exchange:
     async def ran() -> Exchange:
-        targets = Targets(Sender(AddressPolicy([])), allow_exec=allowed)
+        targets = Targets(Sender(AddressPolicy([])), Allowed(commands=allowed))
         target = endpoint(webhook(url=command, qwebhook=Settings(**settings)))
         try:
             prepared = prepare(target, KEY, APP_CREATED, BODY, 0, test)
@@ -144,7 +144,7 @@ def test_a_stop_ends_the_command(tmp_path: Path) -> None:
     program = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
     async def stopped() -> None:
-        targets = Targets(Sender(AddressPolicy([])), allow_exec=True)
+        targets = Targets(Sender(AddressPolicy([])), Allowed(commands=True))
         target = endpoint(webhook(url=url(program)))
         sending = asyncio.create_task(targets.send(target, prepare(target, KEY, APP_CREATED, BODY, 0)))
         while not (pid_file.exists() and pid_file.read_text()):  # noqa: ASYNC110

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Targets, prepare
+from qwebhook.deliver.targets import Allowed, Targets, prepare
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Dead, Exchange, Failure, RetryAt, Settled, judge
 from qwebhook.model.errors import InvalidWebhook, RenderFailed
@@ -106,7 +106,7 @@ def send(
     server: MailServer | None, url: str, given: bytes | None = None, times: int = 1, **fields: Any
 ) -> list[Exchange]:
     async def sent() -> list[Exchange]:
-        targets = Targets(Sender(AddressPolicy([])), mail=server)
+        targets = Targets(Sender(AddressPolicy([])), Allowed(mail=server))
         target = endpoint(webhook(url=url, event_types=[TYPE], **fields))
         try:
             prepared = [prepare(target, number.to_bytes(16), TYPE, body(), NOW) for number in range(times)]
@@ -250,7 +250,7 @@ def test_a_connection_that_was_closed_meanwhile_costs_nothing(serve: Serve, keep
     server = serve(timeout=0.2)
 
     async def twice() -> list[Exchange]:
-        targets = Targets(Sender(AddressPolicy([])), mail=server)
+        targets = Targets(Sender(AddressPolicy([])), Allowed(mail=server))
         target = endpoint(webhook(url="mailto:a@example.com", event_types=[TYPE]))
         made = []
         for number in range(2):

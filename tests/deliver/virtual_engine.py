@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from qwebhook.deliver.request import PreparedRequest
-from qwebhook.deliver.targets import Targets
+from qwebhook.deliver.targets import Allowed, Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.delivery import Exchange, Reply
@@ -49,11 +49,11 @@ class Sender:
 class Engine:
     """Writer and worker in virtual time, over a store."""
 
-    def __init__(self, store: SqliteStore, loop: VirtualLoop) -> None:
+    def __init__(self, store: SqliteStore, loop: VirtualLoop, allowed: Allowed) -> None:
         self.store = store
         self.sender = Sender(loop)
         self.journal = store.open_journal()
-        self.targets = Targets(self.sender)  # type: ignore[arg-type]
+        self.targets = Targets(self.sender, allowed)  # type: ignore[arg-type]
         self.worker = Worker(self.targets, self, loop.clock, lambda: 0.5)
         self.writer = Writer(self.journal, loop.clock, self.worker.written, self.failed)
         self.loop = loop
@@ -64,8 +64,8 @@ class Engine:
     def attempted(self, *_: object) -> None:
         """Nobody watches."""
 
-    def create(self, name: str, **settings: Any) -> Webhook:
-        url = f"https://receiver.example.com/{name}"
+    def create(self, name: str, url: str = "", **settings: Any) -> Webhook:
+        url = url or f"https://receiver.example.com/{name}"
         draft = webhook_draft(name=name, url=url, qwebhook=Settings(**settings))
         return self.store.create_webhook(draft, USER)
 
@@ -76,9 +76,13 @@ class Engine:
         await asyncio.sleep(seconds)
 
 
-def with_engine(store: SqliteStore, test: Callable[[Engine], Coroutine[Any, Any, None]]) -> None:
+def with_engine(
+    store: SqliteStore,
+    test: Callable[[Engine], Coroutine[Any, Any, None]],
+    allowed: Allowed = Allowed(),  # noqa: B008
+) -> None:
     async def run(loop: VirtualLoop) -> None:
-        engine = Engine(store, loop)
+        engine = Engine(store, loop, allowed)
         await engine.worker.start(engine.writer)
         await test(engine)
         engine.worker.stop_starting()

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.fields import (
-    CommandTimeoutOption,
-    ConcurrencyOption,
     DescriptionOption,
     EncryptedHeaderOption,
     EventOption,
@@ -16,17 +14,12 @@ from qwebhook.cli.fields import (
     FilterOption,
     HeaderOption,
     LevelOption,
-    OrderingOption,
     OwnerOption,
-    PresetOption,
-    RateOption,
     SecretOption,
-    TemplateOption,
-    TenantUrlOption,
-    TypeNamesOption,
     UrlOption,
     given_fields,
     given_settings,
+    takes_settings,
 )
 from qwebhook.cli.inputs import GENERATE
 from qwebhook.cli.results import Single
@@ -52,6 +45,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EXAMPLES)
+@takes_settings
 def create(
     ctx: typer.Context,
     name: Annotated[
@@ -77,14 +71,6 @@ def create(
             help="Ask for a check of revoked certificates (kept, as the service has it).",
         ),
     ] = False,
-    ordering: OrderingOption = None,
-    type_names: TypeNamesOption = None,
-    concurrency: ConcurrencyOption = None,
-    rate_per_minute: RateOption = None,
-    preset: PresetOption = None,
-    template: TemplateOption = None,
-    tenant_url: TenantUrlOption = None,
-    command_timeout: CommandTimeoutOption = None,
     file: FileOption = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Leave a webhook of this name as it is, and show it.")
@@ -125,6 +111,8 @@ def create(
             rich_help_panel=_HANDSHAKE,
         ),
     ] = None,
+    *,
+    settings: dict[str, Any],
 ) -> Single:
     """Make a webhook.
 
@@ -160,20 +148,10 @@ def create(
         "checkCertificateRevocation": (check_certificate_revocation, True),
     }
     fields |= {field: value for field, (given, value) in switches.items() if given}
-    settings = given_settings(
-        session,
-        ordering=ordering,
-        type_names=type_names,
-        concurrency=concurrency,
-        rate_per_minute=rate_per_minute,
-        preset=preset,
-        template=template,
-        tenant_url=tenant_url,
-        command_timeout=command_timeout,
-    )
+    members = given_settings(session, settings)
     # A body's `qwebhook` that is no object is refused with the other fields.
-    if settings and isinstance(fields.setdefault("qwebhook", {}), dict):
-        fields["qwebhook"] |= settings
+    if members and isinstance(fields.setdefault("qwebhook", {}), dict):
+        fields["qwebhook"] |= members
     draft = draft_from(fields)
     if not draft.event_types:
         raise InvalidInput("no event type is named, so that the webhook would get nothing", "name one with --event")

@@ -8,7 +8,7 @@ import typer
 
 from qwebhook.cli.results import Listing
 from qwebhook.cli.selection import WebhookArgument
-from qwebhook.cli.sending import AllowNetworkOption, TimeoutOption, timeout_seconds
+from qwebhook.cli.sending import AllowExecOption, AllowFilesOption, AllowNetworkOption, TimeoutOption, timeout_seconds
 from qwebhook.cli.session import session_of
 from qwebhook.model.errors import InvalidInput
 
@@ -37,6 +37,8 @@ def resend(
     ] = None,
     timeout: TimeoutOption = None,
     allow_network: AllowNetworkOption = None,
+    allow_exec: AllowExecOption = False,
+    allow_files: AllowFilesOption = None,
 ) -> Listing:
     """Send deliveries again, each once and at once.
 
@@ -46,13 +48,14 @@ def resend(
     server's queue.
     """
     from qwebhook.cli.resending import failed_deliveries, resend_all, resend_by_server
+    from qwebhook.cli.target_settings import allowed
     from qwebhook.model.addresses import AddressPolicy
     from qwebhook.model.timestamps import moment
 
     session = session_of(ctx)
-    if session.is_remote and (timeout is not None or allow_network):
+    if session.is_remote and (timeout is not None or allow_network or allow_exec or allow_files):
         raise InvalidInput(
-            "--timeout and --allow-network cannot be given for a store behind a server, which sends", "leave them out"
+            "--timeout and --allow-… cannot be given for a store behind a server, which sends", "leave them out"
         )
     if delivery_ids and failed:
         raise InvalidInput("deliveries are named and --failed is given", "give one of them")
@@ -67,4 +70,5 @@ def resend(
     wanted = list(dict.fromkeys(delivery_ids or ())) or failed_deliveries(session, found, earliest)
     if session.is_remote:
         return resend_by_server(session, found, wanted)
-    return resend_all(session, found, wanted, policy, seconds)
+    may_use = allowed(session, commands=allow_exec, folders=allow_files or ())
+    return resend_all(session, found, wanted, policy, seconds, may_use)

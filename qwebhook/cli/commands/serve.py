@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from qwebhook.cli.sending import AllowFilesOption
 from qwebhook.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def serve(
     allow_exec: Annotated[
         bool, typer.Option("--allow-exec", help="Run the commands of exec: webhooks, as the server's user.")
     ] = False,
+    allow_files: AllowFilesOption = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,6 +106,7 @@ def serve(
     changed meanwhile, with the same --store, work at once. SIGTERM or Ctrl-C stops in an orderly way: what is
     pending is taken up at the next start. A second signal leaves at once.
     """
+    from qwebhook.cli.target_settings import allowed
     from qwebhook.model.consent import ANY, is_origin, read_rate
     from qwebhook.model.errors import InvalidInput
     from qwebhook.model.sizes import size_bytes
@@ -139,8 +142,7 @@ def serve(
             webhook_limit=webhook_limit,
             keep_free=size_bytes(keep_free),
             max_pending=max_pending,
-            mail=session.mail_server(),
-            allow_exec=allow_exec,
+            allowed=allowed(session, commands=allow_exec, folders=allow_files or ()),
             sources=_sources(session, source or []),
             log_format=log_format,
         )

@@ -8,7 +8,7 @@ import typer
 
 from qwebhook.cli.results import Document, Listing
 from qwebhook.cli.selection import WebhookArguments
-from qwebhook.cli.sending import AllowExecOption, AllowNetworkOption, TimeoutOption
+from qwebhook.cli.sending import AllowExecOption, AllowFilesOption, AllowNetworkOption, TimeoutOption
 from qwebhook.cli.session import session_of
 from qwebhook.cli.trial_events import DataOption, SetOption, TrialEvents, TypeOption
 
@@ -60,6 +60,7 @@ def test_fire(
         ),
     ] = None,
     allow_exec: AllowExecOption = False,
+    allow_files: AllowFilesOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
 ) -> Listing | Document | int:
@@ -86,6 +87,7 @@ def test_fire(
         silent=silent,
         via=via,
         allow_exec=allow_exec,
+        allow_files=allow_files or (),
     )
     endpoints, not_found = targets(session, webhooks or (), everything, options)
     if dry_run:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.fields import (
-    CommandTimeoutOption,
-    ConcurrencyOption,
     DescriptionOption,
     EncryptedHeaderOption,
     EventOption,
@@ -16,17 +14,12 @@ from qwebhook.cli.fields import (
     FilterOption,
     HeaderOption,
     LevelOption,
-    OrderingOption,
     OwnerOption,
-    PresetOption,
-    RateOption,
     SecretOption,
-    TemplateOption,
-    TenantUrlOption,
-    TypeNamesOption,
     UrlOption,
     given_fields,
     given_settings,
+    takes_settings,
 )
 from qwebhook.cli.inputs import GENERATE, split_list
 from qwebhook.cli.results import Single
@@ -53,6 +46,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EXAMPLES)
+@takes_settings
 def update(
     ctx: typer.Context,
     webhook: WebhookArgument,
@@ -87,15 +81,9 @@ def update(
     cloud_events: Annotated[
         bool, typer.Option("--cloud-events", help="Convert events in Qlik's older form; cannot be undone.")
     ] = False,
-    ordering: OrderingOption = None,
-    type_names: TypeNamesOption = None,
-    concurrency: ConcurrencyOption = None,
-    rate_per_minute: RateOption = None,
-    preset: PresetOption = None,
-    template: TemplateOption = None,
-    tenant_url: TenantUrlOption = None,
-    command_timeout: CommandTimeoutOption = None,
     file: FileOption = None,
+    *,
+    settings: dict[str, Any],
 ) -> Single:
     """Change what is named of a webhook.
 
@@ -135,19 +123,9 @@ def update(
     members += _header_operations(
         session, "encryptedHeaders", "--encrypted-header", encrypted_header, remove_encrypted_header
     )
-    settings = given_settings(
-        session,
-        ordering=ordering,
-        type_names=type_names,
-        concurrency=concurrency,
-        rate_per_minute=rate_per_minute,
-        preset=preset,
-        template=template,
-        tenant_url=tenant_url,
-        command_timeout=command_timeout,
-    )
+    given = given_settings(session, settings)
     added, removed = split_list(add_event), split_list(remove_event)
-    if not (operations or fields or members or settings or added or removed):
+    if not (operations or fields or members or given or added or removed):
         raise InvalidInput("nothing to change is named", "give an option such as --url, or -f FILE")
 
     store = session.open_store()
@@ -156,8 +134,8 @@ def update(
         fields["eventTypes"] = _changed_types(before, added, removed)
     if fields.get("eventTypes") == []:
         raise InvalidInput(f"{before.name} would be left without an event type", "name another, or disable it")
-    if settings:
-        fields["qwebhook"] = _changed_settings(before, settings)
+    if given:
+        fields["qwebhook"] = _changed_settings(before, given)
     operations += operations_from(fields) + members
     warnings = advice(session, *_advisable(before, operations))
     after = store.patch_webhook(before.id, operations, session.user)
@@ -220,4 +198,6 @@ def _changed_settings(webhook: Webhook, settings: dict[str, Any]) -> dict[str, A
         present.pop("template", None)
     if settings.get("preset") == NO_PRESET:
         settings = {name: value for name, value in settings.items() if name != "preset"}
+    if "sheet" in settings:
+        settings = {**settings, "sheet": present.get("sheet", {}) | settings["sheet"]}
     return present | settings

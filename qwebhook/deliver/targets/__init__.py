@@ -7,18 +7,24 @@ what came of it, whatever happens. HTTP is what nearly all take; the others are 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from qwebhook.deliver import request
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.mail import MailServer
+from qwebhook.model.sheet import SHEET_SCHEMES, GoogleAccount
 
 if TYPE_CHECKING:
     # What is to be sent can be shown without a client for HTTP, which takes longer to import than the rest.
     from qwebhook.deliver.sender import Sender
     from qwebhook.deliver.targets.mail import Mailer
+    from qwebhook.deliver.targets.sheets import Sheets
 
 
 def prepare(
@@ -36,47 +42,87 @@ def prepare(
         from qwebhook.deliver.targets import command
 
         return command.prepare(endpoint, key, event_type, body, test)
+    if endpoint.scheme in SHEET_SCHEMES:
+        from qwebhook.deliver.targets.sheets import rows
+
+        return rows.prepare(endpoint, event_type, body, now)
+    if endpoint.scheme == "notify":
+        from qwebhook.deliver.targets import notify
+
+        return notify.prepare(endpoint, event_type, body)
     return request.prepare(endpoint, key, event_type, body, now, test)
 
 
-class Targets:
-    """What a process delivers to. To be made, used and closed within one event loop.
+class Allowed(msgspec.Struct, frozen=True):
+    """What of the machine and of the operator's accounts webhooks may use.
 
-    mail: the server for `mailto:`; None if there is none. allow_exec: whether commands may be run.
+    mail: the server for `mailto:`; None if there is none. commands: whether `exec:` is run. folders: beneath which
+    `csv:` and `xlsx:` files may lie. google: the account that writes `gsheet:`; None if there is none. services: the
+    URLs of `notify:` by name.
     """
 
-    def __init__(self, sender: Sender, *, mail: MailServer | None = None, allow_exec: bool = False) -> None:
+    mail: MailServer | None = None
+    commands: bool = False
+    folders: Sequence[Path] = ()
+    google: GoogleAccount | None = None
+    services: Mapping[str, str] = {}
+
+
+class Targets:
+    """What a process delivers to. To be made, used and closed within one event loop."""
+
+    def __init__(self, sender: Sender, allowed: Allowed = Allowed()) -> None:  # noqa: B008 it is frozen
         self._sender = sender
-        self._allow_exec = allow_exec
-        self._mail_server = mail
+        self._allowed = allowed
         self._mailer: Mailer | None = None
+        self._sheets: Sheets | None = None
 
     async def send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         """Send what has been prepared for the endpoint."""
-        if endpoint.scheme == "mailto":
+        scheme = endpoint.scheme
+        if scheme == "mailto":
             return await self._send_mail(prepared)
-        if endpoint.scheme == "exec":
-            from qwebhook.deliver.targets import command
+        if scheme == "exec":
+            return await self._run(endpoint, prepared)
+        if scheme in SHEET_SCHEMES:
+            return (await self.write(endpoint, [prepared]))[0]
+        if scheme == "notify":
+            from qwebhook.deliver.targets import notify
 
-            if not self._allow_exec:
-                return settled(prepared, Settled("never", "commands are run with --allow-exec only"))
-            return await command.send(endpoint, prepared)
+            return await notify.send(prepared, self._allowed.services)
         return await self._sender.send(prepared)
 
+    async def write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
+        """Make several changes to the endpoint's spreadsheet, in order and at once."""
+        if self._sheets is None:
+            from qwebhook.deliver.targets.sheets import Sheets
+
+            self._sheets = Sheets(self._allowed.folders, self._allowed.google)
+        return await self._sheets.write(endpoint.webhook.url, prepared)
+
     async def _send_mail(self, prepared: PreparedRequest) -> Exchange:
-        if self._mail_server is None:
+        if self._allowed.mail is None:
             return settled(prepared, Settled("never", "no server for mail is configured: [mail] in config.toml"))
         if self._mailer is None:
             from qwebhook.deliver.targets.mail import Mailer
 
-            self._mailer = Mailer(self._mail_server)
+            self._mailer = Mailer(self._allowed.mail)
         return await self._mailer.send(prepared)
+
+    async def _run(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
+        if not self._allowed.commands:
+            return settled(prepared, Settled("never", "commands are run with --allow-exec only"))
+        from qwebhook.deliver.targets import command
+
+        return await command.send(endpoint, prepared)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._sender.close()
         if self._mailer is not None:
             await self._mailer.close()
+        if self._sheets is not None:
+            self._sheets.close()
 
 
 def settled(

@@ -21,7 +21,7 @@ from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mai
 from qwebhook.render.body import rendered_body
 from qwebhook.render.message import variables
 from qwebhook.render.presets import preset_template
-from qwebhook.render.template import Template
+from qwebhook.render.template import cached_template
 
 TOTAL_SECONDS = 15.0
 CONNECTIONS = 4
@@ -40,7 +40,7 @@ def prepare(endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: i
     message["To"] = ", ".join(to)
     if cc:
         message["Cc"] = ", ".join(cc)
-    subject = Template(target.subject or "{{ title }}: {{ what }}").render(given)
+    subject = cached_template(target.subject or "{{ title }}: {{ what }}", "none").render(given)
     # One line, whatever the event says: a header ends where a line does.
     message["Subject"] = " ".join(subject.split())[:SUBJECT_LIMIT] or event_type
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
@@ -59,7 +59,7 @@ def _addresses(templates: list[str], given: dict[str, Any]) -> list[str]:
     """Each template gives one address. Raises RenderFailed."""
     addresses = []
     for template in templates:
-        address = Template(template).render(given).strip() if "{{" in template else template
+        address = cached_template(template, "none").render(given).strip() if "{{" in template else template
         if not is_address(address):
             raise RenderFailed(f"{address[:80]!r} is no mail address")
         addresses.append(address)

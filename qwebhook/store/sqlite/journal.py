@@ -217,7 +217,7 @@ class SqliteJournal:
 
     def _is_strict(self, claim: Claim) -> bool:
         endpoint = self._index.by_row.get(claim.webhook)
-        return endpoint is not None and endpoint.webhook.qwebhook.ordering == "strict"
+        return endpoint is not None and endpoint.strict
 
     def _note_failure(self, recording: Recording) -> Webhook | None:
         """Count a failure; the webhook, if that was enough to disable it."""

@@ -1,0 +1,132 @@
+"""CSV files: rows are appended, or the file is written anew."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from qwebhook.deliver.targets.sheets.files import replace
+from qwebhook.deliver.targets.sheets.rows import Cell, Change, Table
+from qwebhook.deliver.targets.sheets.trouble import NotWritten
+
+_MARK = "\ufeff"
+# What a spreadsheet would take for a formula; a number with a sign is none.
+_FORMULA = re.compile(r"[=+\-@\t\n]")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+
+
+class _Style(NamedTuple):
+    """How a file is written. mark: whether it begins with a byte order mark."""
+
+    delimiter: str
+    line_end: str
+    mark: bool
+
+
+def write_csv(path: Path, changes: Sequence[Change]) -> list[str]:
+    """Make the changes; what came of each, in words. Raises NotWritten, OSError."""
+    text = _read(path)
+    style = _style_of(text)
+    text = text.removeprefix(_MARK)
+    rows = _rows(text, style.delimiter)
+    changes = [msgspec.structs.replace(one, row=_guarded(one.row)) for one in changes]
+    torn = bool(rows) and not text.endswith(("\n", "\r")) and _is_torn(rows, changes)
+    if torn:
+        rows.pop()
+    table = Table(rows[0] if rows else (), rows[1:])
+    words = [table.apply(change) for change in changes]
+    if rows and table.only_added and not torn:
+        if table.added:
+            start = "" if text.endswith(("\n", "\r")) else style.line_end
+            _append(path, start + _written(table.added, style))
+    elif not rows or table.changed or table.deleted or table.added or table.header_grew or torn:
+        whole = [table.header, *(row for row in table.rows if row is not None)]
+        content = (_MARK if style.mark else "") + _written(whole, style)
+        replace(path, lambda new: _write(new, content))
+    return words
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise NotWritten(f"{path} is no text in UTF-8") from None
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    try:
+        # A blank line is no row, and goes when the file is written anew.
+        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
+    except csv.Error as error:
+        if not str(error).startswith("unexpected end of data"):
+            raise NotWritten(f"the file is no CSV: {error}") from None
+    # Within quotes at the end: what a crash has left of a row.
+    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+
+
+def _is_torn(rows: list[list[str]], changes: Sequence[Change]) -> bool:
+    """Whether the last row, which no line end follows, is what a crash has left of one of those to be written."""
+    header, last = rows[0], rows[-1]
+    if len(rows) == 1:
+        return False
+    if len(last) < len(header):
+        return True
+    keys = {change.key for change in changes if change.mode == "append"}
+    ids = [str(change.row[change.key]) for change in changes if change.mode == "append"]
+    return any(header[-1] == key and any(one != last[-1] and one.startswith(last[-1]) for one in ids) for key in keys)
+
+
+def _style_of(text: str) -> _Style:
+    """That of the file, so that whoever else reads it goes on to be able to."""
+    head = text.removeprefix(_MARK).split("\n", 1)
+    delimiter = max(",;\t", key=head[0].count)
+    line_end = "\r\n" if len(head) > 1 and head[0].endswith("\r") else "\n"
+    return _Style(delimiter, line_end, text.startswith(_MARK))
+
+
+def _guarded(row: dict[str, Cell]) -> dict[str, Cell]:
+    return {header: _guard(value) for header, value in row.items()}
+
+
+def _guard(value: Cell) -> Cell:
+    """A text that a spreadsheet would run as a formula has an apostrophe before it."""
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")  # which csv would not put into quotes
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def _written(rows: Iterable[Iterable[Any]], style: _Style) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=style.delimiter, lineterminator=style.line_end)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _append(path: Path, text: str) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "wb") as file:
+        size = os.fstat(descriptor).st_size
+        try:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        except OSError:
+            # A disk that is full takes a part: what was there before is what is to be there.
+            os.ftruncate(descriptor, size)
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())

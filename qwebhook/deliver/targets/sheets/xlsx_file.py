@@ -1,0 +1,160 @@
+"""Excel workbooks, through openpyxl: loaded, changed, and replaced as a whole.
+
+openpyxl keeps values, formulas, formats, other sheets and what belongs to them. What it would lose (charts, pictures,
+macros and the like) is looked for before, and a workbook that has any of it is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+from qwebhook.deliver.targets.sheets.files import replace
+from qwebhook.deliver.targets.sheets.rows import Change, Table
+from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
+
+INSTALL = "pip install 'qwebhook[sheets]'"
+# Parts of a workbook that openpyxl does not write again as they were.
+_LOST = re.compile(
+    r"xl/(charts|chartsheets|drawings/drawing|media|embeddings|activeX|ctrlProps|pivotTables|slicers|timelines|vbaProject"
+    r"|threadedComments|richData)"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# What a zip of a few megabytes could blow up to.
+LARGEST = 512 << 20
+
+
+def write_xlsx(path: Path, tab: str | None, changes: Sequence[Change]) -> list[str]:
+    """Make the changes to a sheet, the first unless one is named; what came of each, in words.
+
+    Raises NotWritten, NeverWritten, OSError.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise NeverWritten(f"xlsx files need a library: {INSTALL}") from None
+    if path.exists():
+        workbook = _loaded(path)
+        if tab is None:
+            sheet = next(iter(workbook.worksheets), None) or workbook.create_sheet()
+        else:
+            sheet = workbook[tab] if tab in workbook.sheetnames else workbook.create_sheet(tab)
+    else:
+        workbook = openpyxl.Workbook()
+        sheet = workbook.worksheets[0]
+        sheet.title = tab or "Events"
+    rows = _rows(sheet)
+    table = Table(_without_end(rows[0]) if rows else (), rows[1:])
+    words = [table.apply(change) for change in changes]
+    if not rows or not table.only_added or table.added:
+        _take(sheet, table, new=not rows)
+        replace(path, workbook.save)
+    return words
+
+
+def _loaded(path: Path) -> Any:
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(path) as parts:
+            lost = next((found[1] for name in parts.namelist() if (found := _LOST.match(name))), None)
+            size = sum(part.file_size for part in parts.infolist())
+        if lost is not None:
+            raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
+        if size > LARGEST:
+            raise NeverWritten(f"{path} is too large: unpacked it has {size >> 20} MiB")
+        return openpyxl.load_workbook(path, rich_text=True)
+    except OSError:
+        raise
+    except (NeverWritten, MemoryError):
+        raise
+    except Exception as error:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
+        raise NotWritten(f"{path} cannot be read as a workbook: {type(error).__name__}") from None
+
+
+def _rows(sheet: Any) -> list[list[Any]]:
+    """Down to the last that holds anything: those below may have a format."""
+    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    while rows and all(cell is None for cell in rows[-1]):
+        rows.pop()
+    return rows
+
+
+def _without_end(header: list[Any]) -> list[Any]:
+    while header and header[-1] is None:
+        header.pop()
+    return header
+
+
+def _take(sheet: Any, table: Table, *, new: bool) -> None:
+    """Bring a sheet to where the table is."""
+    for column, name in enumerate(table.header[table.columns :], table.columns + 1):
+        _set(sheet.cell(1, column), name)
+        if new:
+            _make_bold(sheet.cell(1, column))
+        elif column > 1:
+            sheet.cell(1, column)._style = copy(sheet.cell(1, column - 1)._style)
+    if new:
+        sheet.freeze_panes = "A2"
+    for number, columns in table.changed.items():
+        row = table.rows[number] or []
+        for column in columns:
+            _set(sheet.cell(number + 2, column + 1), row[column])
+    end = table.count + 1
+    for number in table.deleted:
+        _delete(sheet, number + 2)
+        end -= 1
+    _add(sheet, end, table.added)
+    _resize_tables(sheet, table.count + 1, end + len(table.added))
+
+
+def _add(sheet: Any, end: int, rows: list[list[Any]]) -> None:
+    """Put rows below the row `end`, which look like it unless it is the header."""
+    for number, row in enumerate(rows, end + 1):
+        for column, value in enumerate(row, 1):
+            if value is None:
+                continue
+            cell = sheet.cell(number, column)
+            _set(cell, value)
+            if end > 1:
+                cell._style = copy(sheet.cell(end, column)._style)
+
+
+def _delete(sheet: Any, row: int) -> None:
+    """Delete a row; those below move up, and their formulas with them."""
+    last, width = sheet.max_row, sheet.max_column
+    for column in range(1, width + 1):
+        sheet._cells.pop((row, column), None)
+    if row < last:
+        area = f"A{row + 1}:{sheet.cell(last, width).coordinate}"
+        sheet.move_range(area, rows=-1, translate=True)
+
+
+def _resize_tables(sheet: Any, was: int, is_now: int) -> None:
+    """A table that ended with the last row goes on to."""
+    for one in sheet.tables.values():
+        area, _, end = one.ref.partition(":")
+        column, row = re.fullmatch(r"([A-Z]+)(\d+)", end or area).groups()  # type: ignore[union-attr]
+        if int(row) == was and is_now > 1:
+            one.ref = f"{area}:{column}{is_now}"
+            if one.autoFilter is not None:
+                one.autoFilter.ref = one.ref
+
+
+def _set(cell: Any, value: Any) -> None:
+    """Set a value and never a formula: what came with an event is text, whatever it begins with."""
+    if isinstance(value, str):
+        cell.value = _CONTROL.sub("", value)
+        cell.data_type = "s"
+    else:
+        cell.value = value
+
+
+def _make_bold(cell: Any) -> None:
+    from openpyxl.styles import Font
+
+    cell.font = Font(bold=True)

@@ -1,0 +1,113 @@
+"""Rows are written in the order of their events, many at once, whatever happens to the file meanwhile."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from qwebhook.deliver.targets import Allowed
+from qwebhook.deliver.targets.sheets import csv_file, files
+from qwebhook.model.sheet import SheetSettings
+from qwebhook.model.webhook import Webhook
+from qwebhook.store.contract import DeliveryQuery
+from qwebhook.store.sqlite import SqliteStore
+from tests.deliver.virtual_engine import Engine, with_engine
+
+IDS = SheetSettings(columns={"Id": "event.id"})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore.open(tmp_path / "store.db", create=True)) as store:
+        yield store
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "rows.csv"
+
+
+def ids(file: Path) -> list[str]:
+    return [row["Id"] for row in csv.DictReader(file.open())] if file.exists() else []
+
+
+def states(engine: Engine, webhook: Webhook) -> list[tuple[str, int]]:
+    listed = engine.store.list_deliveries(DeliveryQuery(webhook_id=webhook.id, limit=100))
+    return [(one.qwebhook.state, one.qwebhook.attempts) for one in listed.items]
+
+
+def test_what_waits_is_written_at_once_and_in_order(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = csv_file.write_csv
+
+    def counted(path: Path, changes: list[object]) -> list[str]:
+        written.append(len(changes))
+        return write(path, changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(csv_file, "write_csv", counted)
+
+    async def test(engine: Engine) -> None:
+        engine.create("rows", f"csv:{file}", sheet=IDS)
+        await engine.publish(5000)
+        await engine.pass_time(60)
+        assert ids(file) == [str(number) for number in range(5000)]
+        assert len(written) <= 6
+
+    with_engine(store, test, Allowed(folders=[file.parent]))
+
+
+def test_a_file_in_trouble_holds_all_and_loses_none(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trouble = {"left": 2}
+    check = files._check_writable
+
+    def checked(path: Path) -> None:
+        if trouble["left"]:
+            trouble["left"] -= 1
+            raise OSError(28, "No space left on device", str(path))
+        check(path)
+
+    monkeypatch.setattr(files, "_check_writable", checked)
+
+    async def test(engine: Engine) -> None:
+        webhook = engine.create("rows", f"csv:{file}", sheet=IDS, retries=[10, 20, 30])
+        await engine.publish(20)
+        await engine.pass_time(5)
+        assert ids(file) == []
+        assert states(engine, webhook) == [("retrying", 1)] * 20
+        await engine.pass_time(60)
+        assert ids(file) == [str(number) for number in range(20)]
+        assert states(engine, webhook) == [("delivered", 3)] * 20
+
+    with_engine(store, test, Allowed(folders=[file.parent]))
+
+
+def test_a_webhook_has_its_own_waits_and_then_is_dead(store: SqliteStore, file: Path) -> None:
+    async def test(engine: Engine) -> None:
+        webhook = engine.create("rows", f"csv:{file.parent}/none/rows.csv", retries=[60])
+        await engine.publish(3)
+        await engine.pass_time(50)
+        assert states(engine, webhook) == [("retrying", 1)] * 3
+        await engine.pass_time(20)
+        assert states(engine, webhook) == [("dead", 2)] * 3
+
+    with_engine(store, test, Allowed(folders=[file.parent]))
+
+
+def test_one_event_that_makes_no_row_does_not_hold_the_others(store: SqliteStore, file: Path) -> None:
+    async def test(engine: Engine) -> None:
+        sheet = SheetSettings(columns={"Id": "event.id", "Ten": "{{ 10 // (event.id | int) }}"})
+        webhook = engine.create("rows", f"csv:{file}", sheet=sheet)
+        await engine.publish(4)
+        await engine.pass_time(5)
+        assert ids(file) == ["1", "2", "3"]
+        assert sorted(states(engine, webhook)) == [("dead", 1)] + [("delivered", 1)] * 3
+
+    with_engine(store, test, Allowed(folders=[file.parent]))

@@ -1,0 +1,118 @@
+"""Which row an event becomes, and what a table is after changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwebhook.deliver.targets.sheets.rows import CELL_LIMIT, Change, Table, change_of
+from qwebhook.model.errors import InvalidWebhook, RenderFailed
+from qwebhook.model.sheet import SheetSettings
+from qwebhook.model.webhook import Settings, check_fields
+from qwebhook.render.body import check_rendering
+from qwebhook.render.message import variables
+from tests.builders import webhook
+from tests.deliver.sheets.writing import COLUMNS, CREATED, DELETED, NOW, at, user
+
+
+def change(sheet: SheetSettings, event: tuple[str, bytes]) -> Change:
+    kind, body = event
+    return change_of(sheet, kind, variables(body, kind, webhook()), NOW)
+
+
+def test_without_columns_a_row_says_what_happened() -> None:
+    made = change(SheetSettings(), user(1))
+    assert list(made.row) == ["time", "type", "what", "text", "event_id"]
+    assert (made.mode, made.key, made.row["type"], made.row["what"]) == ("append", "event_id", CREATED, "User 1")
+    assert made.row["event_id"] == f"e1-{CREATED}"
+
+
+def test_a_value_keeps_its_kind_and_a_template_makes_text() -> None:
+    sheet = SheetSettings(
+        columns={"n": "data.n", "b": "data.b", "l": "data.l", "no": "data.no", "t": "{{ data.name | upper }}!"}
+    )
+    row = change(sheet, user(1, n=1.5, b=True, l=[1, 2])).row
+    assert row == {"n": 1.5, "b": True, "l": "[1,2]", "no": None, "t": "USER 1!", "event_id": f"e1-{CREATED}"}
+
+
+def test_a_value_is_no_longer_than_a_cell() -> None:
+    assert len(str(change(SheetSettings(columns={"Name": "data.name"}), user(1, name="x" * 40_000)).row["Name"])) == (
+        CELL_LIMIT
+    )
+
+
+def test_the_mode_may_depend_on_the_type() -> None:
+    sheet = SheetSettings(columns=COLUMNS, key="Id", mode="upsert", modes={DELETED: "mark"})
+    assert change(sheet, user(1)).row == {"Id": "u1", "Name": "User 1", "Mail": "u1@example.com"}
+    marked = change(sheet, user(1, DELETED))
+    assert (marked.mode, marked.row["Id"], list(marked.row)) == ("mark", "u1", ["Id", "deleted"])
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_event_without_its_key_is_dead(value: Any) -> None:
+    with pytest.raises(RenderFailed, match="key column 'Id'"):
+        change(SheetSettings(columns=COLUMNS, key="Id", mode="upsert"), user(1, id=value))
+
+
+@pytest.mark.parametrize(
+    ("url", "sheet", "words"),
+    [
+        ("csv:users.csv", {}, "whole path"),
+        ("csv:/etc/passwd", {}, "does not end in .csv"),
+        ("xlsx:/a/b.csv", {}, "does not end in .xlsx"),
+        ("xlsx:/a/b.xlsx#a/b", {}, "no name of a sheet"),
+        ("gsheet:abc", {}, "no Google sheet"),
+        ("csv:/a/b.csv", {"mode": "upsert"}, "is missing: upsert finds a row by it"),
+        ("csv:/a/b.csv", {"columns": COLUMNS, "key": "Nope"}, "not the header of a column"),
+        ("csv:/a/b.csv", {"columns": {"a": "data..b"}}, "no place in an event"),
+        ("csv:/a/b.csv", {"columns": {" ": "data"}}, "no header"),
+        ("csv:/a/b.csv", {"columns": {"event_id": "data.id"}}, "column of the event's id"),
+        ("csv:/a/b.csv", {"modes": {"com.example.other": "append"}}, "not among the event types"),
+        ("csv:/a/b.csv", {"columns": {"a": "{{ data.b | nope }}"}}, "line 1, column 13"),
+        ("https://example.com/", {"columns": COLUMNS}, "is for spreadsheets"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_made(url: str, sheet: dict[str, Any], words: str) -> None:
+    made = webhook(url=url, qwebhook=Settings(sheet=SheetSettings(**sheet)))
+    with pytest.raises(InvalidWebhook) as raised:
+        check_fields(made)
+        check_rendering(made.qwebhook)
+    assert words in raised.value.message
+
+
+def test_sheets_are_strict() -> None:
+    assert at("csv:/a/b.csv").strict
+    assert not at("https://example.com/").strict
+
+
+CHANGES = st.builds(
+    lambda mode, key, value: Change(
+        mode, "id", {"id": key, "deleted": "now"} if mode == "mark" else {"id": key, "value": value}
+    ),
+    st.sampled_from(["append", "upsert", "delete", "mark"]),
+    st.sampled_from(["a", "b", "c", "1"]),
+    st.sampled_from(["x", "y", 1, 1.0, None]),
+)
+
+
+def kept(table: Table) -> list[dict[str, Any]]:
+    rows = (row for row in table.rows if row is not None)
+    return [{name: cell for name, cell in zip(table.header, row, strict=False) if cell is not None} for row in rows]
+
+
+@given(st.lists(CHANGES, max_size=12))
+def test_a_change_made_twice_changes_nothing_and_in_between_nothing_depends_on_batches(changes: list[Change]) -> None:
+    at_once = Table(["id", "value"], [["a", "old"], ["z", "old"]])
+    for one in changes:
+        at_once.apply(one)
+    one_by_one: list[list[Any]] = [["id", "value"], ["a", "old"], ["z", "old"]]
+    for one in changes:
+        for _ in range(2):
+            table = Table(one_by_one[0], one_by_one[1:])
+            table.apply(one)
+            one_by_one = [table.header, *(row for row in table.rows if row is not None)]
+    assert kept(at_once) == kept(Table(one_by_one[0], one_by_one[1:]))
+    assert ["z", "old"] in [row[:2] for row in at_once.rows if row is not None]

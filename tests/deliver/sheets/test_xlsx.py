@@ -1,0 +1,189 @@
+"""Workbooks: reopened by openpyxl and, where there is one, by LibreOffice."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook, load_workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.comments import Comment
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Font, PatternFill
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.table import Table
+
+from qwebhook.deliver.targets.sheets import xlsx_file
+from tests.deliver.sheets.writing import COLUMNS, CREATED, DELETED, UPDATED, at, user, write
+
+JOINED = datetime(2026, 1, 2)  # noqa: DTZ001 a workbook knows no time zones
+KEYED: dict[str, Any] = {"columns": COLUMNS, "key": "Id", "mode": "upsert", "modes": {DELETED: "delete"}}
+
+
+def values(file: Path, tab: str | None = None) -> list[list[Any]]:
+    workbook = load_workbook(file)
+    sheet = workbook[tab] if tab else workbook.worksheets[0]
+    return [list(row) for row in sheet.iter_rows(values_only=True)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A user's own workbook: formulas, formats, a table, a comment, rules, and another sheet."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = "Members"
+    for row in (
+        ["Id", "Name", "Mail", "Joined", "Length"],
+        ["u1", "One", "one@example.com", JOINED, "=LEN(B2)"],
+        ["u2", "Two", None, JOINED, "=LEN(B3)"],
+        ["u3", "Three", None, None, "=LEN(B4)"],
+    ):
+        sheet.append(row)
+    sheet["D2"].number_format = sheet["D3"].number_format = "dd.mm.yyyy"
+    sheet["B4"].font = Font(italic=True, color="FFFF0000")
+    sheet["A2"].comment = Comment("The first", "Robin")
+    sheet.column_dimensions["B"].width = 33
+    sheet.conditional_formatting.add(
+        "E2:E9", CellIsRule("greaterThan", ["4"], fill=PatternFill("solid", bgColor="FFFF00"))
+    )
+    rule = DataValidation("list", '"a,b"')
+    rule.add("F2")
+    sheet.add_data_validation(rule)
+    sheet.add_table(Table(displayName="Members", ref="A1:E4"))
+    other = workbook.create_sheet("Totals")
+    other["A1"] = "=COUNTA(Members!A2:A100)"
+    other["A1"].font = Font(bold=True)
+    path = tmp_path / "members.xlsx"
+    workbook.save(path)
+    return path
+
+
+def test_a_workbook_is_made_and_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "new.xlsx"
+    to = at(f"xlsx:{path}", columns={"Id": "data.id", "Size": "data.size", "Ok": "data.ok"})
+    write(to, [user(1, size=5, ok=True), user(2, size=1.5)], tmp_path)
+    write(to, [user(2), user(3)], tmp_path)
+    assert values(path) == [
+        ["Id", "Size", "Ok", "event_id"],
+        ["u1", 5, True, f"e1-{CREATED}"],
+        ["u2", 1.5, None, f"e2-{CREATED}"],
+        ["u3", None, None, f"e3-{CREATED}"],
+    ]
+    sheet = load_workbook(path).worksheets[0]
+    assert (sheet.title, sheet.freeze_panes, sheet["A1"].font.bold) == ("Events", "A2", True)
+
+
+def test_what_is_the_user_s_stays(file: Path, tmp_path: Path) -> None:
+    results = write(at(f"xlsx:{file}", **KEYED), [user(1, UPDATED), user(2, DELETED), user(4)], tmp_path)
+    assert [one.words for one in results] == ["the row was changed", "the row was deleted", "a row was added"]
+    workbook = load_workbook(file)
+    sheet, other = workbook["Members"], workbook["Totals"]
+    assert [list(row) for row in sheet.iter_rows(min_row=2, max_col=5, values_only=True)] == [
+        ["u1", "User 1", "u1@example.com", JOINED, "=LEN(B2)"],
+        ["u3", "Three", None, None, "=LEN(B3)"],
+        ["u4", "User 4", "u4@example.com", None, None],
+    ]
+    assert sheet["D2"].number_format == "dd.mm.yyyy"
+    assert sheet["B3"].font.i
+    assert sheet["A2"].comment.text == "The first"
+    assert sheet.column_dimensions["B"].width == 33
+    assert len(sheet.conditional_formatting) == 1
+    assert len(sheet.data_validations.dataValidation) == 1
+    assert sheet.tables["Members"].ref == "A1:E4"
+    assert (other["A1"].value, other["A1"].font.bold) == ("=COUNTA(Members!A2:A100)", True)
+
+
+def test_a_table_grows_with_its_rows_and_they_look_alike(file: Path, tmp_path: Path) -> None:
+    write(at(f"xlsx:{file}", **KEYED), [user(4), user(5)], tmp_path)
+    sheet = load_workbook(file)["Members"]
+    assert sheet.tables["Members"].ref == "A1:E6"
+    assert sheet["B6"].font.i
+
+
+def test_the_sheet_may_be_named(file: Path, tmp_path: Path) -> None:
+    write(at(f"xlsx:{file}#Log", columns={"Id": "data.id"}), [user(1)], tmp_path)
+    write(at(f"xlsx:{file}#Log", columns={"Id": "data.id"}), [user(2)], tmp_path)
+    assert [row[0] for row in values(file, "Log")] == ["Id", "u1", "u2"]
+    assert load_workbook(file).sheetnames == ["Members", "Totals", "Log"]
+
+
+@pytest.mark.parametrize("value", ["=1+1", "=cmd|' /C calc'!A0", "@x", "nul\x00 and \x1b", "line\nbreak"])
+def test_nothing_in_an_event_is_a_formula_or_breaks_the_file(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "new.xlsx"
+    write(at(f"xlsx:{path}", **KEYED), [user(1, name=value)], tmp_path)
+    write(at(f"xlsx:{path}", **KEYED), [user(2)], tmp_path)
+    cell = load_workbook(path).worksheets[0]["B2"]
+    assert (cell.data_type, cell.value) == ("s", value.replace("\x00", "").replace("\x1b", ""))
+
+
+def test_a_workbook_that_would_lose_something_is_left_alone(file: Path, tmp_path: Path) -> None:
+    workbook = load_workbook(file)
+    chart = BarChart()
+    chart.add_data(Reference(workbook["Members"], min_col=5, min_row=1, max_row=4))
+    workbook["Members"].add_chart(chart, "H2")
+    workbook.save(file)
+    before = file.read_bytes()
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, "would be lost" in result.words) == ("never", True)
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_workbook_is_left_alone(file: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(file) as parts:
+        names = parts.namelist()
+        contents = {name: parts.read(name) for name in names}
+    damaged = [b"", b"no zip", file.read_bytes()[:500]]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as parts:
+        for name in names:
+            parts.writestr(name, b"<broken" if name.endswith("sheet1.xml") else contents[name])
+    damaged.append((tmp_path / "x.zip").read_bytes())
+    for content in damaged:
+        file.write_bytes(content)
+        (result,) = write(at(f"xlsx:{file}", **KEYED), [user(1)], tmp_path)
+        assert (result.verdict, "cannot be read" in result.words) == ("again", True), result
+        assert file.read_bytes() == content
+
+
+def test_a_zip_that_blows_up_is_not_read(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_file, "LARGEST", 1000)
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, "too large" in result.words) == ("never", True)
+
+
+def test_ten_thousand_rows_are_a_few_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[Path] = []
+    replace = xlsx_file.replace
+    monkeypatch.setattr(xlsx_file, "replace", lambda path, write: (saved.append(path), replace(path, write)))
+    path = tmp_path / "new.xlsx"
+    to = at(f"xlsx:{path}", columns={"Id": "data.id"})
+    for start in range(0, 10_000, 2000):
+        write(to, [user(number) for number in range(start, start + 2000)], tmp_path)
+    assert len(saved) == 5
+    assert [row[0] for row in values(path)[1:]] == [f"u{number}" for number in range(10_000)]
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_shows_what_was_written(file: Path, tmp_path: Path) -> None:
+    write(at(f"xlsx:{file}", **KEYED), [user(1, UPDATED, name="=1+1"), user(2, DELETED), user(4)], tmp_path)
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    subprocess.run(
+        ["soffice", profile, "--headless", "--convert-to", "csv", "--outdir", tmp_path, file],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    rows = list(csv.reader((tmp_path / "members.csv").open()))
+    assert "2026" in rows[1].pop(3)  # in the form that the locale has
+    assert rows == [
+        ["Id", "Name", "Mail", "Joined", "Length"],
+        ["u1", "=1+1", "u1@example.com", "4"],
+        ["u3", "Three", "", "", "5"],
+        ["u4", "User 4", "u4@example.com", "", ""],
+    ]

@@ -1,0 +1,105 @@
+"""Messages through Apprise, to a receiver on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Allowed, Targets, prepare
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.delivery import Settled
+from qwebhook.model.errors import InvalidWebhook
+from qwebhook.model.webhook import Settings, check_url
+from tests.builders import APP_CREATED, cloud_event_body, endpoint, webhook
+
+NOW = 1_795_536_000_000
+BODY = cloud_event_body(data={"name": "Sales", "id": "a1"})
+
+
+class Service:
+    def __init__(self) -> None:
+        self.status = 200
+        self.got: list[dict[str, Any]] = []
+        self.port = 0
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    kept = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            kept.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(kept.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    kept.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield kept
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def told(services: dict[str, str], url: str = "notify:team", **settings: Any) -> Settled:
+    to = endpoint(webhook(url=url, qwebhook=Settings(**settings)))
+
+    async def run() -> Any:
+        targets = Targets(Sender(AddressPolicy([])), Allowed(services=services))
+        try:
+            return (await targets.send(to, prepare(to, bytes(16), APP_CREATED, BODY, NOW))).result
+        finally:
+            await targets.close()
+
+    result = asyncio.run(run())
+    assert isinstance(result, Settled)
+    return result
+
+
+def test_a_service_is_told_what_happened(service: Service) -> None:
+    assert told({"team": f"json://user:token@127.0.0.1:{service.port}/path"}) == Settled("done", "team was told")
+    (got,) = service.got
+    assert got["title"] == "App created"
+    assert "Sales" in got["message"]
+
+
+def test_a_template_is_the_text(service: Service) -> None:
+    told({"team": f"json://127.0.0.1:{service.port}"}, template="New: {{ data.name }}")
+    assert service.got[0]["message"] == "New: Sales"
+
+
+def test_a_service_that_refuses_is_told_again(service: Service) -> None:
+    service.status = 500
+    result = told({"team": f"json://user:very-secret@127.0.0.1:{service.port}/token-in-path"})
+    assert (result.verdict, "500" in result.words) == ("again", True)
+    assert "very-secret" not in result.words
+    assert "token-in-path" not in result.words
+
+
+@pytest.mark.parametrize(
+    ("services", "words"),
+    [({}, "no service team is configured"), ({"team": "nonsense://very-secret"}, "none that Apprise knows")],
+)
+def test_what_is_not_configured_is_dead(services: dict[str, str], words: str) -> None:
+    result = told(services)
+    assert (result.verdict, words in result.words) == ("never", True)
+    assert "very-secret" not in result.words
+
+
+@pytest.mark.parametrize("url", ["notify:", "notify:a b", "notify:slack://token", "notify:../x"])
+def test_a_url_names_a_service(url: str) -> None:
+    with pytest.raises(InvalidWebhook, match="names no service"):
+        check_url(url)
