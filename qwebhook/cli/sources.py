@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from qwebhook.model.errors import InvalidInput
 from qwebhook.source.pace import Stopping
 from qwebhook.store.location import RestLocation, parse_location
 from qwebhook.store.rest.credentials import BearerKey, Credentials, Replaceable
+from qwebhook.store.rest.directory import TenantDirectory
 from qwebhook.store.rest.remote import Remote
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 KIND = "audits:"
 # A tenant whose limit is used up asks for minutes: it counts over five.
 LONGEST_WAIT = 600.0
+LONGEST_WAIT_FOR_NAMES = 1.0
 
 
 def open_source(session: Session, text: str, sleep: Callable[[float], None]) -> Remote:
@@ -31,14 +34,25 @@ def open_source(session: Session, text: str, sleep: Callable[[float], None]) -> 
     name = text.removeprefix(KIND)
     if not text.startswith(KIND) or not name:
         raise InvalidInput(f"--source {text!r} is not a source", "write audits:CONTEXT")
+    return _open_tenant(session, name, f"--source {text}", sleep, LONGEST_WAIT)
+
+
+def open_directory(session: Session, name: str) -> TenantDirectory:
+    """The users, spaces and apps of a context's tenant. Raises as `open_source`."""
+    return TenantDirectory(_open_tenant(session, name, f"--names-from {name}", time.sleep, LONGEST_WAIT_FOR_NAMES))
+
+
+def _open_tenant(
+    session: Session, name: str, option: str, sleep: Callable[[float], None], longest_wait: float
+) -> Remote:
     context = session.settings.context(name)
     assert context is not None, "a name was given"
     location = parse_location(context.store)
     if not isinstance(location, RestLocation):
-        raise InvalidInput(f"--source {text}: the context {name!r} names a file", "name one of a Qlik Cloud tenant")
+        raise InvalidInput(f"{option}: the context {name!r} names a file", "name one of a Qlik Cloud tenant")
     # Whoever reads for months is not to be started again for a new key.
     credentials = Replaceable(lambda: _credentials(session, name, location.url))
-    return remote_with(session, location.url, context, credentials, sleep=sleep, longest_wait=LONGEST_WAIT)
+    return remote_with(session, location.url, context, credentials, sleep=sleep, longest_wait=longest_wait)
 
 
 def _credentials(session: Session, name: str, url: str) -> Credentials:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import Targets, prepare
@@ -10,6 +12,9 @@ from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.store.contract import Claim
+
+if TYPE_CHECKING:
+    from qwebhook.render.message import Names
 
 
 async def attempt(
@@ -19,24 +24,29 @@ async def attempt(
 
     key, event_type, body: the event's. now: milliseconds since the epoch. test: marks the request as a test-fire.
     """
-    prepared = _prepared(endpoint, key, event_type, body, now, test)
+    names = await targets.names(event_type, body) if endpoint.renders else None
+    prepared = _prepared(endpoint, key, event_type, body, now, test, names)
     return prepared if isinstance(prepared, Exchange) else await targets.send(endpoint, prepared)
 
 
 async def attempt_together(targets: Targets, endpoint: Endpoint, claims: Sequence[Claim], now: int) -> list[Exchange]:
     """What came of each of several deliveries to a spreadsheet, made in one go. now: milliseconds since the epoch."""
-    prepared = [_prepared(endpoint, claim.key, claim.type, claim.body, now) for claim in claims]
+    names = await asyncio.gather(*(targets.names(claim.type, claim.body) for claim in claims))
+    prepared = [
+        _prepared(endpoint, claim.key, claim.type, claim.body, now, False, known)
+        for claim, known in zip(claims, names, strict=True)
+    ]
     sent = iter(await targets.write(endpoint, [one for one in prepared if isinstance(one, PreparedRequest)]))
     return [one if isinstance(one, Exchange) else next(sent) for one in prepared]
 
 
 def _prepared(
-    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool, names: Names | None
 ) -> PreparedRequest | Exchange:
     if endpoint.problem:
         return _unsent(endpoint, body, now, endpoint.problem)
     try:
-        return prepare(endpoint, key, event_type, body, now, test)
+        return prepare(endpoint, key, event_type, body, now, test, names)
     except RenderFailed as error:
         return _unsent(endpoint, body, now, str(error), "template")
     except Exception as error:

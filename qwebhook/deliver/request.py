@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +14,9 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.envelope import as_cloud_event, with_type
 from qwebhook.model.event import read_event
 from qwebhook.model.webhook import OMITTED
+
+if TYPE_CHECKING:
+    from qwebhook.render.message import Names
 
 USER_AGENT = f"qwebhook/{__version__}"
 TEST_HEADER = "qwebhook-test"
@@ -46,14 +50,20 @@ def message_id(key: bytes, webhook_id: str) -> str:
 
 
 def prepare(
-    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+    endpoint: Endpoint,
+    key: bytes,
+    event_type: str,
+    body: bytes,
+    now: int,
+    test: bool = False,
+    names: Names | None = None,
 ) -> PreparedRequest:
     """The request that brings an event to an endpoint, signed at `now` (ms since the epoch).
 
-    key, event_type, body: the event's. test: marks the request as a test-fire.
+    key, event_type, body: the event's. test: marks the request as a test-fire. names: for ids in it.
     """
     webhook = endpoint.webhook
-    body, media_type = rendered(endpoint, event_type, body)
+    body, media_type = rendered(endpoint, event_type, body, names)
     identifier, seconds = message_id(key, webhook.id), now // 1000
     headers = {"Content-Type": media_type, "User-Agent": USER_AGENT}
     if webhook.headers or endpoint.encrypted_headers:
@@ -73,7 +83,7 @@ def prepare(
     return PreparedRequest(webhook.url, headers, shown, body)
 
 
-def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> tuple[bytes, str]:
+def rendered(endpoint: Endpoint, event_type: str, body: bytes, names: Names | None = None) -> tuple[bytes, str]:
     """The body as this endpoint wants it, the very same object where it wants it as it came; and its media type.
 
     Raises RenderFailed.
@@ -89,7 +99,7 @@ def rendered(endpoint: Endpoint, event_type: str, body: bytes) -> tuple[bytes, s
         # Most webhooks have neither, and nor does most of what imports this.
         from qwebhook.render.body import rendered_body
 
-        return rendered_body(webhook, event_type, body)
+        return rendered_body(webhook, event_type, body, names or {})
     return body, JSON
 
 

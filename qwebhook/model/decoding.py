@@ -90,5 +90,5 @@ def _choices(wanted: Any, path: str) -> str:
         if name:
             kind = present(next(field.type for field in kind.fields if field.encode_name == name))
         else:
-            kind = present(kind.item_type)
+            kind = present(kind.value_type if isinstance(kind, inspect.DictType) else kind.item_type)
     return ", ".join(kind.values)

@@ -8,7 +8,7 @@ from qwebhook.model import catalogue
 from qwebhook.model.event import Event
 from qwebhook.model.filter import Filter
 from qwebhook.model.signature import Signer, TimedSecret
-from qwebhook.model.webhook import Webhook
+from qwebhook.model.webhook import RENDERED_SCHEMES, Webhook
 
 
 class Endpoint:
@@ -18,13 +18,14 @@ class Endpoint:
     secrets: the current one first, then those in their grace period, each with its end. encrypted_headers: with their
     values.
     problem: why nothing can be sent to it, "" for nearly all. scheme, strict: those of
-    the webhook.
+    the webhook. renders: whether a message is made of an event.
     """
 
     __slots__ = (
         "encrypted_headers",
         "filter",
         "problem",
+        "renders",
         "row",
         "scheme",
         "signer",
@@ -46,6 +47,8 @@ class Endpoint:
         self.row = row
         self.scheme = webhook.scheme
         self.strict = webhook.strict
+        settings = webhook.qwebhook
+        self.renders = settings.preset is not None or settings.template is not None or self.scheme in RENDERED_SCHEMES
         self.version = version
         self.webhook = webhook
         self.encrypted_headers = encrypted_headers

@@ -37,6 +37,8 @@ MAX_EVENT_TYPES = 200
 MAX_RETRIES = 30
 LONGEST_RETRY = 7 * 86_400
 SCHEMES = ("https", "http", "mailto", *SHEET_SCHEMES, "notify", "exec")
+# Of what they make for people, an event as it came is no part.
+RENDERED_SCHEMES = ("mailto", *SHEET_SCHEMES, "notify")
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})
 RESERVED_HEADER_PREFIX = "webhook-"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")  # RFC 1123, section 2.1, and underscores as they occur

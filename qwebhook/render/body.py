@@ -5,7 +5,7 @@ from __future__ import annotations
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
 from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings, Webhook
-from qwebhook.render.message import variables
+from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import PRESETS, preset_template
 from qwebhook.render.template import Escaping, cached_template
 
@@ -33,13 +33,13 @@ def _check_template(field: str, source: str, escaping: Escaping) -> None:
         raise InvalidWebhook(field, error.message.removeprefix("the template "), error.hint) from None
 
 
-def rendered_body(webhook: Webhook, event_type: str, body: bytes) -> tuple[bytes, str]:
+def rendered_body(webhook: Webhook, event_type: str, body: bytes, names: Names = NO_NAMES) -> tuple[bytes, str]:
     """What is sent in place of the event, and its media type; for webhooks with a template or a preset.
 
-    event_type, body: the event's. Raises RenderFailed.
+    event_type, body: the event's. names: as for `variables`. Raises RenderFailed.
     """
     settings = webhook.qwebhook
-    given = variables(body, event_type, webhook)
+    given = variables(body, event_type, webhook, names)
     if settings.preset is not None:
         return preset_template(settings.preset).render(given).encode(), PRESETS[settings.preset].media_type
     source = settings.template or ""

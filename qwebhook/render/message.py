@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,7 +14,11 @@ import msgspec
 from qwebhook.model import catalogue
 from qwebhook.model.webhook import Webhook
 
+# What is known of a user, a space or an app, by the kind.
+Names = Mapping[str, Mapping[str, str]]
+NO_NAMES: Names = MappingProxyType({})
 SOMEBODY = "Somebody"
+_NOBODY = {"user": "", "space": "", "app": ""}
 SHOWN = 200
 _PLACE = re.compile(r"\{([a-zA-Z.]+)\}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -37,19 +42,31 @@ class Text(msgspec.Struct):
     kind: str
 
 
-def variables(body: bytes, event_type: str, webhook: Webhook) -> dict[str, Any]:
+def mentioned(body: bytes, event_type: str) -> dict[str, str]:
+    """The ids of the user, space and app that an event mentions, by their kind."""
+    event = _event(msgspec.json.decode(body))
+    return _mentioned(event, event["data"], _kind(event_type))
+
+
+def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_NAMES) -> dict[str, Any]:
     """The variables of a template.
 
+    names: what is known, beyond their ids, of the user, space and app that the event mentions.
     event: the envelope, both forms alike, with `data`. data: that of the event. type, title: the event type, and in
     words. text: a sentence of what happened. who, what, when: parts of it. link: where to look at it, "" if that is not
-    known. webhook: its id and name.
+    known. webhook: its id and name. user, space, app: each with its id, name and email, as far as they are known; the
+    id stands for a name that is not.
     """
     event = _event(msgspec.json.decode(body))
     data = event["data"]
     known = catalogue.event_type(event_type)
     text = _texts().get(catalogue.canonical(event_type))
     kind = text.kind if text else ""
-    given = {"who": _who(event, kind), "what": _what(event, data), "data": data}
+    about = {
+        one: {"id": identifier, "name": identifier, "email": ""} | dict(names.get(one, {}))
+        for one, identifier in (_NOBODY | _mentioned(event, data, kind)).items()
+    }
+    given = {"who": _who(event, about["user"]), "what": _what(event, data, about["app"]), "data": data}
     said = _PLACE.sub(lambda place: _shown(found(given, place[1])), text.text) if text else ""
     title = known.title if known else _humanised(event_type)
     return {
@@ -63,7 +80,24 @@ def variables(body: bytes, event_type: str, webhook: Webhook) -> dict[str, Any]:
         "when": event["time"] or "",
         "link": _link(webhook.qwebhook.tenant_url, kind, event, data),
         "webhook": {"id": webhook.id, "name": webhook.name},
+        **about,
     }
+
+
+def _kind(event_type: str) -> str:
+    text = _texts().get(catalogue.canonical(event_type))
+    return text.kind if text else ""
+
+
+def _mentioned(event: Mapping[str, Any], data: Mapping[str, Any], kind: str) -> dict[str, str]:
+    about = (event.get("toplevelresourceid") or data.get("id")) if kind == "app" else None
+    given = {
+        "user": event.get("userid"),
+        "space": event.get("spaceid") or data.get("spaceId"),
+        "app": data.get("appId") or about,
+    }
+    # What could be anything but an id is not asked for.
+    return {one: value for one, value in given.items() if isinstance(value, str) and _IDENTIFIER.fullmatch(value)}
 
 
 def _event(body: Any) -> dict[str, Any]:
@@ -83,13 +117,16 @@ def _event(body: Any) -> dict[str, Any]:
     return event
 
 
-def _who(event: Mapping[str, Any], kind: str) -> str:
-    user = event.get("userid")
-    return f"User {_shown(user)}" if user else SOMEBODY
+def _who(event: Mapping[str, Any], user: Mapping[str, str]) -> str:
+    if user["name"] != user["id"]:
+        return _shown(user["name"])
+    identifier = event.get("userid")
+    return f"User {_shown(identifier)}" if identifier else SOMEBODY
 
 
-def _what(event: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    for value in (data.get("name"), data.get("title"), data.get("email"), data.get("appId"), data.get("id")):
+def _what(event: Mapping[str, Any], data: Mapping[str, Any], app: Mapping[str, str]) -> str:
+    found = app["name"] if app["name"] != app["id"] else None
+    for value in (data.get("name"), data.get("title"), data.get("email"), found, data.get("appId"), data.get("id")):
         if isinstance(value, str) and value.strip():
             return _shown(value)
     return _shown(event.get("toplevelresourceid") or event.get("id") or "")

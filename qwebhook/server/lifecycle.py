@@ -51,7 +51,9 @@ from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import ServerLock
 
 if TYPE_CHECKING:
+    from qwebhook.deliver.names import NameFinder
     from qwebhook.server.sources import Source, Sources
+    from qwebhook.store.rest.directory import TenantDirectory
 
 FLUSH_SECONDS = 5.0
 SWEEP_EVERY = 3600.0
@@ -69,6 +71,7 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     server, "" for as they say. webhook_limit: how many webhooks one user may have made, 0 for any number. keep_free:
     bytes that stay free on the store's disk, and max_pending: deliveries that wait, beyond which nothing is accepted.
     sources: what is read beside what is pushed. allowed: what webhooks of other schemes may use.
+    directory: where names for the ids in events are found.
     """
 
     store: Path
@@ -88,6 +91,7 @@ class ServeOptions(msgspec.Struct, kw_only=True):
     max_pending: int = 5_000_000
     sources: list[Source] = []
     allowed: Allowed = Allowed()
+    directory: TenantDirectory | None = None
     log_format: Format | None = None
 
     @property
@@ -134,7 +138,7 @@ async def serve(options: ServeOptions) -> int:
         _raise_file_limit()
 
         metrics = Metrics()
-        targets = Targets(Sender(policy), options.allowed)
+        targets = Targets(Sender(policy), options.allowed, _names(options, stack))
         worker = Worker(targets, _Observer(log, metrics, journal), clock, random.random)
 
         def written(result: Written) -> None:
@@ -323,6 +327,15 @@ def _sources(options: ServeOptions, writer: Writer, metrics: Metrics, log: Log) 
     from qwebhook.server.sources import Sources
 
     return Sources(options.sources, writer, metrics, log, clock, options.public_url)
+
+
+def _names(options: ServeOptions, stack: contextlib.ExitStack) -> NameFinder | None:
+    if options.directory is None:
+        return None
+    from qwebhook.deliver.names import NameFinder
+
+    stack.callback(options.directory.close)
+    return NameFinder(options.directory.look_up)
 
 
 def _check_tls(options: ServeOptions) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
 from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.signature import verify_standard
 from qwebhook.model.webhook import Settings
-from tests.acceptance.processes import Server, until
+from tests.acceptance.conftest import Serve
+from tests.acceptance.processes import Home, Server, until
 from tests.acceptance.receiver import Receiver
+from tests.acceptance.test_sources import configure
 from tests.builders import STANDARD_SECRET, cloud_event_body
+from tests.tenant import Tenant
+from tests.tenant.faults import hang
 
 
 def test_a_preset_is_delivered_signed_and_on_record(server: Server, receiver: Receiver) -> None:
@@ -65,3 +70,38 @@ def test_a_template_that_fails_on_one_event_harms_no_other(server: Server, recei
 def test_what_is_refused_when_it_is_made(server: Server, settings: Settings, words: str) -> None:
     with pytest.raises(InvalidWebhook, match=words):
         server.create_webhook(qwebhook=settings)
+
+
+def test_names_come_from_the_tenant(serve: Serve, home: Home, receiver: Receiver) -> None:
+    with Tenant() as tenant:
+        tenant.access.new_user("user", "u1", "Robin Example")
+        tenant.directory.add_app("a1", "Sales")
+        configure(home, prod=(tenant.url, tenant.key))
+        server = serve("--names-from", "prod")
+        template = "{{ user.name }}, {{ user.email }}: {{ app.name }} in {{ space.name }}"
+        server.create_webhook(url=receiver.url(), qwebhook=Settings(template=template))
+        for number in range(3):
+            event = cloud_event_body(
+                id=f"e{number}", userid="u1", spaceid="s9", toplevelresourceid="a1", data={"id": "a1"}
+            )
+            server.publish(event)
+        bodies = {request.body.decode() for request in receiver.wait_for(3)}
+        assert bodies == {"Robin Example, u1@example.com: Sales in s9"}
+        assert len(tenant.log.requests("GET", "/api/v1/[ua][sp]*/*")) == 2
+
+
+def test_a_tenant_that_hangs_delays_no_delivery_by_more_than_a_second(
+    serve: Serve, home: Home, receiver: Receiver
+) -> None:
+    with Tenant() as tenant:
+        tenant.faults.inject(hang(), path="*/users/*", times=None)
+        configure(home, prod=(tenant.url, tenant.key))
+        server = serve("--names-from", "prod", "--drain", "1s")
+        server.create_webhook(url=receiver.url(), qwebhook=Settings(template="{{ user.name }}"))
+        for number in range(20):
+            server.publish(cloud_event_body(id=f"e{number}", userid=f"u{number}"))
+        assert sorted(request.body for request in receiver.wait_for(20)) == sorted(
+            f"u{number}".encode() for number in range(20)
+        )
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0

@@ -35,6 +35,11 @@ def misfit_of(value: object, wanted: Any, at: str = "") -> tuple[str, str]:
         ({"level": "space"}, "level", "is 'space', not one of tenant, user"),
         ({"qwebhook": {"ordering": "random"}}, "qwebhook.ordering", "is 'random', not one of arrival, strict"),
         (
+            {"qwebhook": {"sheet": {"modes": {"a.b": "insert"}}}},
+            "qwebhook.sheet.modes",
+            "is 'insert', not one of append, delete, mark, upsert",
+        ),
+        (
             {"qwebhook": {"concurrency": 1.5}},
             "qwebhook.concurrency",
             "must be a whole number, not a number with a fraction",

@@ -13,6 +13,7 @@ from qwebhook.cli.session import session_of
 if TYPE_CHECKING:
     from qwebhook.cli.session import Session
     from qwebhook.server.sources import Source
+    from qwebhook.store.rest.directory import TenantDirectory
 
 EXAMPLES = """
 qwebhook serve
@@ -95,6 +96,14 @@ def serve(
             help="Read the audit log of a context's tenant, too: no public address is needed; may be repeated.",
         ),
     ] = None,
+    names_from: Annotated[
+        str | None,
+        typer.Option(
+            "--names-from",
+            metavar="CONTEXT",
+            help="Ask a context's tenant for the names of users, spaces and apps that messages tell of.",
+        ),
+    ] = None,
     log_format: Annotated[
         Literal["text", "json"] | None,
         typer.Option("--log-format", metavar="text|json", help="Default: text on a terminal, JSON elsewhere."),
@@ -144,6 +153,7 @@ def serve(
             max_pending=max_pending,
             allowed=allowed(session, commands=allow_exec, folders=allow_files or ()),
             sources=_sources(session, source or []),
+            directory=_directory(session, names_from),
             log_format=log_format,
         )
     )
@@ -155,6 +165,14 @@ def _sources(session: Session, texts: list[str]) -> list[Source]:
     from qwebhook.cli.sources import open_sources
 
     return open_sources(session, texts)
+
+
+def _directory(session: Session, name: str | None) -> TenantDirectory | None:
+    if name is None:
+        return None
+    from qwebhook.cli.sources import open_directory
+
+    return open_directory(session, name)
 
 
 def _address(url: str) -> str:

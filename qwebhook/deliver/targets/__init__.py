@@ -22,35 +22,44 @@ from qwebhook.model.sheet import SHEET_SCHEMES, GoogleAccount
 
 if TYPE_CHECKING:
     # What is to be sent can be shown without a client for HTTP, which takes longer to import than the rest.
+    from qwebhook.deliver.names import NameFinder
     from qwebhook.deliver.sender import Sender
     from qwebhook.deliver.targets.mail import Mailer
     from qwebhook.deliver.targets.sheets import Sheets
+    from qwebhook.render.message import Names
 
 
 def prepare(
-    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+    endpoint: Endpoint,
+    key: bytes,
+    event_type: str,
+    body: bytes,
+    now: int,
+    test: bool = False,
+    names: Names | None = None,
 ) -> PreparedRequest:
-    """What brings an event to an endpoint. key, event_type, body: the event's. now: ms since the epoch.
+    """What brings an event to an endpoint. key, event_type, body: the event's. now: ms since the epoch. names: for ids
+    in it, where they are known.
 
     Raises RenderFailed, ValueError.
     """
     if endpoint.scheme == "mailto":
         from qwebhook.deliver.targets import mail
 
-        return mail.prepare(endpoint, key, event_type, body, now, test)
+        return mail.prepare(endpoint, key, event_type, body, now, test, names or {})
     if endpoint.scheme == "exec":
         from qwebhook.deliver.targets import command
 
-        return command.prepare(endpoint, key, event_type, body, test)
+        return command.prepare(endpoint, key, event_type, body, test, names)
     if endpoint.scheme in SHEET_SCHEMES:
         from qwebhook.deliver.targets.sheets import rows
 
-        return rows.prepare(endpoint, event_type, body, now)
+        return rows.prepare(endpoint, event_type, body, now, names or {})
     if endpoint.scheme == "notify":
         from qwebhook.deliver.targets import notify
 
-        return notify.prepare(endpoint, event_type, body)
-    return request.prepare(endpoint, key, event_type, body, now, test)
+        return notify.prepare(endpoint, event_type, body, names or {})
+    return request.prepare(endpoint, key, event_type, body, now, test, names)
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -69,13 +78,26 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Targets:
-    """What a process delivers to. To be made, used and closed within one event loop."""
+    """What a process delivers to. To be made, used and closed within one event loop.
 
-    def __init__(self, sender: Sender, allowed: Allowed = Allowed()) -> None:  # noqa: B008 it is frozen
+    names: finds names for the ids in events; None: they stay ids.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        allowed: Allowed = Allowed(),  # noqa: B008 it is frozen
+        names: NameFinder | None = None,
+    ) -> None:
         self._sender = sender
+        self._names = names
         self._allowed = allowed
         self._mailer: Mailer | None = None
         self._sheets: Sheets | None = None
+
+    async def names(self, event_type: str, body: bytes) -> Names | None:
+        """Names for the ids in an event, as far as they can be had within a second."""
+        return await self._names.of(event_type, body) if self._names is not None else None
 
     async def send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         """Send what has been prepared for the endpoint."""
@@ -119,6 +141,8 @@ class Targets:
     async def close(self) -> None:
         """Close every connection."""
         await self._sender.close()
+        if self._names is not None:
+            await self._names.close()
         if self._mailer is not None:
             await self._mailer.close()
         if self._sheets is not None:

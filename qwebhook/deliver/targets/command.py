@@ -8,11 +8,15 @@ import os
 import shlex
 import signal
 import time
+from typing import TYPE_CHECKING
 
 from qwebhook.deliver.request import PreparedRequest, message_id, rendered
 from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Settled
 from qwebhook.model.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from qwebhook.render.message import Names
 
 TIMEOUT_SECONDS = 15.0
 # Of each stream; what goes beyond is read, so that the command does not stop, and dropped.
@@ -23,10 +27,12 @@ GRACE_SECONDS = 2.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
-def prepare(endpoint: Endpoint, key: bytes, event_type: str, body: bytes, test: bool) -> PreparedRequest:
+def prepare(
+    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, test: bool, names: Names | None = None
+) -> PreparedRequest:
     """The command line as `url`, its variables as headers, and what it reads. Raises RenderFailed."""
     webhook = endpoint.webhook
-    body, _ = rendered(endpoint, event_type, body)
+    body, _ = rendered(endpoint, event_type, body, names)
     variables = {
         "QWEBHOOK_EVENT_TYPE": event_type,
         "QWEBHOOK_MESSAGE_ID": message_id(key, webhook.id),

@@ -19,7 +19,7 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
 from qwebhook.render.body import rendered_body
-from qwebhook.render.message import variables
+from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import preset_template
 from qwebhook.render.template import cached_template
 
@@ -30,11 +30,13 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 INSTALL = "pip install 'qwebhook[mail]'"
 
 
-def prepare(endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool) -> PreparedRequest:
+def prepare(
+    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool, names: Names = NO_NAMES
+) -> PreparedRequest:
     """The mail as `body`, and its header as headers; `Bcc` says whom it goes to beside. Raises RenderFailed."""
     webhook = endpoint.webhook
     target = read_mailto(webhook.url)
-    given = variables(body, event_type, webhook)
+    given = variables(body, event_type, webhook, names)
     message = EmailMessage(policy=SMTP_POLICY)
     to, cc, bcc = (_addresses(part, given) for part in (target.to, target.cc, target.bcc))
     message["To"] = ", ".join(to)
@@ -48,7 +50,7 @@ def prepare(endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: i
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
     if test:
         message["X-Qwebhook-Test"] = "true"
-    _set_content(message, endpoint, event_type, body, given)
+    _set_content(message, endpoint, event_type, body, given, names)
     headers = {name: str(value) for name, value in message.items()}
     if bcc:
         headers["Bcc"] = ", ".join(bcc)
@@ -67,12 +69,12 @@ def _addresses(templates: list[str], given: dict[str, Any]) -> list[str]:
 
 
 def _set_content(
-    message: EmailMessage, endpoint: Endpoint, event_type: str, body: bytes, given: dict[str, Any]
+    message: EmailMessage, endpoint: Endpoint, event_type: str, body: bytes, given: dict[str, Any], names: Names
 ) -> None:
     """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
     settings = endpoint.webhook.qwebhook
     if settings.template is not None or settings.preset not in (None, "html-mail"):
-        made, media_type = rendered_body(endpoint.webhook, event_type, body)
+        made, media_type = rendered_body(endpoint.webhook, event_type, body, names)
         kind = "html" if made.lstrip()[:1] == b"<" else "plain"
         message.set_content(made.decode(), subtype=kind if media_type.startswith("text/plain") else "plain")
         return

@@ -14,7 +14,7 @@ from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.render.body import rendered_body
-from qwebhook.render.message import variables
+from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import preset_template
 
 INSTALL = "pip install 'qwebhook[notify]'"
@@ -28,12 +28,12 @@ class Message(msgspec.Struct):
     text: str
 
 
-def prepare(endpoint: Endpoint, event_type: str, body: bytes) -> PreparedRequest:
+def prepare(endpoint: Endpoint, event_type: str, body: bytes, names: Names = NO_NAMES) -> PreparedRequest:
     """The message as `body`. event_type, body: the event's. Raises RenderFailed."""
     webhook = endpoint.webhook
-    given = variables(body, event_type, webhook)
+    given = variables(body, event_type, webhook, names)
     if webhook.qwebhook.preset is not None or webhook.qwebhook.template is not None:
-        text = rendered_body(webhook, event_type, body)[0].decode()
+        text = rendered_body(webhook, event_type, body, names)[0].decode()
     else:
         text = preset_template("text").render(given)
     message = Message(str(given["title"]), text)

@@ -12,7 +12,7 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.model.sheet import ID_COLUMN, ID_PLACE, MARK_COLUMN, Mode, SheetSettings, columns_of, is_template
 from qwebhook.model.timestamps import to_rfc3339
-from qwebhook.render.message import found, variables
+from qwebhook.render.message import NO_NAMES, Names, found, variables
 from qwebhook.render.template import cached_template
 
 Cell = str | int | float | bool | None
@@ -28,10 +28,11 @@ class Change(msgspec.Struct, omit_defaults=True):
     row: dict[str, Cell]
 
 
-def prepare(endpoint: Endpoint, event_type: str, body: bytes, now: int) -> PreparedRequest:
+def prepare(endpoint: Endpoint, event_type: str, body: bytes, now: int, names: Names = NO_NAMES) -> PreparedRequest:
     """The change as `body`. event_type, body: the event's. now: ms since the epoch. Raises RenderFailed."""
     webhook = endpoint.webhook
-    change = change_of(webhook.qwebhook.sheet or SheetSettings(), event_type, variables(body, event_type, webhook), now)
+    given = variables(body, event_type, webhook, names)
+    change = change_of(webhook.qwebhook.sheet or SheetSettings(), event_type, given, now)
     return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(change), method=change.mode.upper())
 
 

@@ -1,0 +1,36 @@
+"""What a tenant says of the users, spaces and apps that events name by their ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qwebhook.store.rest.remote import Remote
+from qwebhook.store.rest.service import segment
+
+_PATHS = {"user": "/api/v1/users/", "space": "/api/v1/spaces/", "app": "/api/v1/apps/"}
+TIMEOUT_SECONDS = 5.0
+
+
+class TenantDirectory:
+    """A tenant's users, spaces and apps."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def look_up(self, kind: str, identifier: str) -> dict[str, str]:
+        """What is known of one, by the names that templates use (`name`, and a user's `email`); empty if there is
+        none, or it may not be seen. Raises Unavailable, NotAuthorised.
+        """
+        path = _PATHS[kind] + segment(identifier, kind)
+        answer = self._remote.request("GET", path, expected=(400, 403, 404), timeout=TIMEOUT_SECONDS)
+        if answer.status != 200:
+            return {}
+        found: dict[str, Any] = self._remote.decoded(answer, dict[str, Any])
+        about = found.get("attributes")  # where an app has them
+        if not isinstance(about, dict):
+            about = found
+        return {field: value for field in ("name", "email") if isinstance(value := about.get(field), str) and value}
+
+    def close(self) -> None:
+        """End the connections."""
+        self._remote.close()
