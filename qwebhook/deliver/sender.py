@@ -275,6 +275,8 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "timeout", ""
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(cause, ConnectionResetError):  # there was a connection, of which only the handshake is part
+            return "tls", "the connection was closed during the handshake"
         return "connect", _words(cause)
     if isinstance(error, aiohttp.InvalidURL | ValueError | UnicodeError):
         return "invalid", f"the request cannot be made: {error}"
