@@ -196,9 +196,10 @@ class Sender:
     async def _converse(self, connection: Connection, data: bytes, incoming: _Incoming) -> None:
         """Send the bytes of a request and take the answer; the connection is given back or closed."""
         protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            connection.close()
+            raise aiohttp.ServerDisconnectedError
         try:
-            if protocol is None or transport is None:
-                raise aiohttp.ServerDisconnectedError
             # A compressed body would be inflated into memory: none is asked for, and what comes is kept as it is.
             protocol.set_response_params(
                 read_until_eof=True,
@@ -223,11 +224,13 @@ class Sender:
                 incoming.add(part)
                 incoming.complete = not part
         finally:
-            if incoming.complete and protocol is not None:
+            if not incoming.complete or transport.get_write_buffer_size():
+                # To close would be to write the rest first: for ever, if the receiver does not read it.
+                protocol.abort()
+                connection.close()
+            else:
                 self._used.add(protocol)
                 connection.release()
-            else:
-                connection.close()
 
     async def _connect(self, route: _Route, *, anew: bool = False) -> tuple[Connection, bool]:
         """A connection, and whether it has been used before. anew: one that has not."""
