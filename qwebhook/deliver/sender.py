@@ -12,13 +12,14 @@ import os
 import socket
 import ssl
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
@@ -35,6 +36,10 @@ READ_LIMIT = 64 << 10
 KEPT_LIMIT = 16 << 10
 HEADER_LINE_LIMIT = 8 << 10
 HEADER_COUNT_LIMIT = 100
+# Answers before the final one: early hints are one or two, and progress comes every few seconds.
+INTERIM_LIMIT = 20
+# What the parser is given at a time.
+PART_LIMIT = 16 << 10
 # URLs whose route is remembered.
 ROUTES_LIMIT = 1000
 
@@ -62,6 +67,28 @@ class _VettingResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._resolver.close()
+
+
+class _Protocol(ResponseHandler):
+    """aiohttp's protocol, made proof against what comes after the head of an answer."""
+
+    def data_received(self, data: bytes) -> None:
+        # The head by itself: aiohttp drops an answer with whose body something is wrong if both came in one packet.
+        start, end = 0, data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            end = PART_LIMIT
+        while True:
+            super().data_received(data[start:end])
+            # Answers are kept until somebody reads them, and nobody does while the connection waits in the pool.
+            if len(self) > INTERIM_LIMIT:
+                self.abort()
+                return
+            start, end = end, end + PART_LIMIT
+            error = self.exception()
+            if start >= len(data) or error is not None:
+                break
+        if error is not None and self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(error)  # or it would be waited for
 
 
 class _Route:
@@ -140,9 +167,11 @@ class Sender:
             ssl=ssl.create_default_context(),
             timeout_ceil_threshold=total + 1,
         )
+        loop = asyncio.get_running_loop()
+        protocol: type[ResponseHandler] = _Protocol
+        self._connector._factory = partial(protocol, loop=loop)
         # Connections that have carried an exchange, while the connector keeps them.
         self._used: WeakSet[BaseProtocol] = WeakSet()
-        loop = asyncio.get_running_loop()
         self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, loop))
 
     def _vetted_socket(self, info: Any) -> socket.socket:
@@ -210,9 +239,12 @@ class Sender:
                 max_headers=HEADER_COUNT_LIMIT,
             )
             transport.write(data)
-            head, body = await protocol.read()
-            while 100 <= head.code < 200 and head.code != 101:  # an interim answer (RFC 9110, section 15.2)
+            for _ in range(INTERIM_LIMIT + 1):
                 head, body = await protocol.read()
+                if not 100 <= head.code < 200 or head.code == 101:
+                    break
+            else:
+                raise aiohttp.ClientPayloadError(f"more than {INTERIM_LIMIT} interim answers")
             incoming.first_byte_at = time.perf_counter()
             incoming.head = head
             if body.is_eof():
