@@ -32,7 +32,7 @@ _IPV4_COMPATIBLE = ip_network("::/96")
 _CARRIER_GRADE = ip_network("100.64.0.0/10")
 _SITE_LOCAL = ip_network("fec0::/10")
 # In the registries, but not in the `ipaddress` of every Python that is supported.
-_SPECIAL_PURPOSE = (ip_network("192.0.0.0/24"), ip_network("3fff::/20"))
+_SPECIAL_PURPOSE = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("3fff::/20"))
 
 
 class AddressPolicy:

@@ -65,6 +65,7 @@ REFUSED = [
     ("198.19.255.255", "a special-purpose", "198.19.255.255"),
     ("192.0.0.1", "a special-purpose", "192.0.0.1"),
     ("192.0.0.192", "a special-purpose", "192.0.0.192"),  # a cloud's metadata
+    ("192.88.99.1", "a special-purpose", "192.88.99.1"),  # 6to4 relays, which are no more (RFC 7526)
     ("2001:db8::1", "a special-purpose", "2001:db8::1"),
     ("3fff::1", "a special-purpose", "3fff::1"),  # documentation too (RFC 9637)
     ("100::1", "a special-purpose", "100::1"),
