@@ -1,11 +1,14 @@
 # `make demo` and `make test` need Python 3.11 or later and make; they set up everything else in .venv.
+# `make test-all` needs Node.js and npm as well, which it installs where it may, and what it tests with in NODE_MODULES.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+NODE_MODULES := tests/node/node_modules
+NODE_READY := $(NODE_MODULES)/ready
 
-.PHONY: demo test test-all lint types check bench completions build clean
+.PHONY: demo test test-node test-all lint types check bench completions build clean
 
 demo: $(READY)
 	$(BIN)/qwebhook demo
@@ -13,7 +16,11 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-test-all: test
+test-node: $(READY) $(NODE_READY)
+	$(BIN)/python -m pytest tests/node
+
+# The short ones first.
+test-all: test-node test
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -42,11 +49,15 @@ build: $(READY)
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE_MODULES) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(NODE_READY): tests/node/package-lock.json tests/node/install.sh
+	tests/node/install.sh
 	touch $@

@@ -7,6 +7,7 @@ What a fence says after its language tells what is done with it:
     ```sh skip          not run
     ```text output      what the block before printed, but for ids, times and ports; a line `…` stands for any lines
     ```text log         lines that a background block prints sooner or later
+    ```sh node …        as without the word, but only by tests/node, since it needs Node.js
 
 The ports that a page names are replaced by free ones.
 """
@@ -167,11 +168,12 @@ class Reader:
         for process in reversed(self.running):
             process.stop()
 
-    def follow(self, page: Path) -> None:
-        """Do everything that the page says, and compare what it shows."""
+    def follow(self, page: Path, also: str = "") -> None:
+        """Do everything that the page says, and compare what it shows. also: the word of blocks that need something."""
         ran: Block | None = None
         printed = ""
-        for one in blocks(page):
+        for found in blocks(page):
+            one = found._replace(tag=found.tag.removeprefix(also).strip())
             place = f"{page.name}, line {one.line}"
             if one.language == "sh" and one.tag == "background":
                 self.start(one.text)
@@ -208,7 +210,7 @@ class Reader:
         documented = _PORT.findall(script)
         process = Background(_PORT.sub("0", script), self.folder, self.environ)
         self.running.append(process)
-        actual = process.wait_for(r"listening\b.*http://127\.0\.0\.1:(\d+)")[1]
+        actual = process.wait_for(r"(?:listening|running)\b.*http://127\.0\.0\.1:(\d+)")[1]
         self.ports |= dict.fromkeys(documented, actual)
 
     def real(self, text: str) -> str:

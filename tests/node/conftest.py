@@ -1,0 +1,7 @@
+"""What these tests work with: servers and homes as the acceptance tests have them."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import _bounded, home, serve, server
+
+__all__ = ["_bounded", "home", "serve", "server"]
