@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from qwebhook.deliver.daemon_threads import DaemonThreads
 from qwebhook.render.message import Names, mentioned
 
 PATIENCE_SECONDS = 1.0
@@ -34,7 +34,7 @@ class NameFinder:
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(THREADS, "qwebhook-names")
+        self._threads = DaemonThreads("qwebhook-names", THREADS)
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._trouble_until = 0.0
@@ -81,4 +81,3 @@ class NameFinder:
         for one in asked:
             one.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -25,6 +25,7 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
+from qwebhook.deliver.daemon_threads import DaemonThreads
 from qwebhook.deliver.redaction import without
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.model.addresses import AddressPolicy
@@ -40,6 +41,8 @@ HEADER_COUNT_LIMIT = 100
 INTERIM_LIMIT = 20
 # What the parser is given at a time.
 PART_LIMIT = 16 << 10
+# Names that are looked up at a time; each once, however many deliveries wait for it.
+LOOKUPS = 128
 # URLs whose route is remembered.
 ROUTES_LIMIT = 1000
 
@@ -48,12 +51,28 @@ class AddressRefused(OSError):
     """The address may not be connected to. An OSError, so that aiohttp treats it as a failed connection."""
 
 
+class _Lookups:
+    """Stands for the event loop in aiohttp's resolver, and looks names up on threads of our own.
+
+    The loop has four or six for all names, so that as many that nobody answers for would delay every delivery.
+    """
+
+    def __init__(self) -> None:
+        self._threads = DaemonThreads("qwebhook-dns", LOOKUPS)
+
+    async def getaddrinfo(self, host: str, port: int, **hints: Any) -> Any:
+        return await asyncio.wrap_future(self._threads.submit(socket.getaddrinfo, host, port, **hints))
+
+    async def getnameinfo(self, address: Any, flags: int) -> Any:
+        return await asyncio.wrap_future(self._threads.submit(socket.getnameinfo, address, flags))
+
+
 class _VettingResolver(AbstractResolver):
     """Drops refused addresses from an answer, so that a host with an allowed one is reached at that one."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
-        self._resolver = ThreadedResolver()
+        self._resolver = ThreadedResolver(_Lookups())  # type: ignore[arg-type]
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC

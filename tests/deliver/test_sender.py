@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -455,3 +456,33 @@ def test_kinds_of_failure(error: Exception, kind: str, words: str) -> None:
     found, text = _classified(error)
     assert found == kind
     assert words in text
+
+
+def test_names_that_nobody_answers_for_delay_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, answered = socket.getaddrinfo, threading.Event()
+
+    def getaddrinfo(host: str, port: int, **hints: int) -> object:
+        if host.startswith("hangs"):
+            answered.wait(30)
+        return real("127.0.0.1", port, **hints)
+
+    async def run() -> None:
+        server = await asyncio.start_server(answering(b"HTTP/1.1 204 No Content\r\n\r\n"), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        sender = Sender(AddressPolicy(["loopback"]), 10.0)
+
+        async def send(host: str) -> str:
+            request = PreparedRequest(f"http://{host}.example:{port}/", HEADERS, SHOWN, b'{"a": 1}')
+            return reason((await sender.send(request)).result)
+
+        hanging = [asyncio.create_task(send(f"hangs{number}")) for number in range(100)]
+        await asyncio.sleep(0)
+        assert await send("answers") == "status 204"
+        assert not any(task.done() for task in hanging)
+        answered.set()
+        assert set(await asyncio.gather(*hanging)) == {"status 204"}
+        await sender.close()
+        server.close()
+
+    asyncio.run(run())
