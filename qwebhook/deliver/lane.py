@@ -6,7 +6,8 @@ import asyncio
 import math
 from collections import deque
 
-from qwebhook.model.delivery import THROTTLED, Delivered, Outcome, Reply, RetryAt
+from qwebhook.deliver.breaker import Breaker
+from qwebhook.model.delivery import THROTTLED, Delivered, Failure, Outcome, Reply, RetryAt, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.sheet import SHEET_SCHEMES
 from qwebhook.store.contract import Claim
@@ -40,6 +41,7 @@ class Lane:
         "_last_start",
         "_spacing",
         "_throttles",
+        "breaker",
         "endpoint",
         "fetching",
         "held",
@@ -59,6 +61,7 @@ class Lane:
         self.held: set[int] = set()
         self.in_flight = 0
         self.limit = LEAST_CONCURRENCY
+        self.breaker = Breaker()
         self.store_due: int | None = None
         self.paused_until = 0
         self.spaced_until = 0.0
@@ -89,11 +92,15 @@ class Lane:
         """Whether a delivery may be started now."""
         return (
             bool(self.ready)
-            and self.in_flight < self.limit
+            and self.in_flight < self._slots
             and self.paused_until <= now
             and (self.spaced_until <= now or self._clock_was_set_back(now))
             and self.endpoint.webhook.enabled
         )
+
+    @property
+    def _slots(self) -> int:
+        return self.limit if self.breaker.closed else 1
 
     def start(self, now: int) -> Claim:
         """The delivery to start, which takes a slot; only if `can_start`."""
@@ -122,7 +129,7 @@ class Lane:
         return (
             not self.ready
             and not self.fetching
-            and self.in_flight < self.limit
+            and self.in_flight < self._slots
             and self.store_due is not None
             and self.store_due <= now
             and self.paused_until <= now
@@ -140,7 +147,7 @@ class Lane:
 
     def change(self, endpoint: Endpoint) -> list[Claim]:
         """Take a new version of the webhook; what was ready, which the store knows better now: it may be discarded."""
-        was_enabled = self.endpoint.webhook.enabled
+        was_enabled, url = self.endpoint.webhook.enabled, self.endpoint.webhook.url
         self.endpoint = endpoint
         self._take_settings()
         dropped = list(self.ready)
@@ -150,6 +157,10 @@ class Lane:
             self.store_due = 0  # what was held meanwhile is due
             self.paused_until = 0
             self._throttles = 0
+        if (endpoint.webhook.enabled and not was_enabled) or endpoint.webhook.url != url:
+            if self.paused_until == self.breaker.open_until:
+                self.paused_until = 0
+            self.breaker = Breaker()
         return dropped
 
     def _take_settings(self) -> None:
@@ -164,8 +175,11 @@ class Lane:
         else:
             self.limit = min(max(self.limit, LEAST_CONCURRENCY), MOST_CONCURRENCY)
 
-    def learn(self, result: object, outcome: Outcome, now: int) -> None:
-        """Adapt to how an attempt ended: concurrency, and a pause that a receiver insists on."""
+    def learn(self, result: Reply | Failure | Settled, outcome: Outcome, now: int) -> None:
+        """Adapt to how an attempt ended: concurrency, a pause that a receiver insists on, and one that it needs."""
+        if not self.strict:  # where a retry holds the webhook anyway
+            self.breaker.ended(result, outcome, now)
+            self.paused_until = max(self.paused_until, self.breaker.open_until)
         status = result.status if isinstance(result, Reply) else 0
         if status in THROTTLED and isinstance(outcome, RetryAt) and outcome.asked:
             self._throttles += 1

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from qwebhook.deliver.attempt import attempt, attempt_together
+from qwebhook.deliver.breaker import State
 from qwebhook.deliver.lane import Lane
 from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.writer import Clock, Writer
@@ -37,6 +38,9 @@ class Observer(Protocol):
 
     def attempted(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, outcome: Outcome, reason: str) -> None:
         """An attempt has ended and is on record."""
+
+    def broken(self, endpoint: Endpoint, open_until: int | None) -> None:
+        """The webhook's breaker has opened until a time (ms since the epoch); None: it has closed."""
 
 
 class Worker:
@@ -65,6 +69,14 @@ class Worker:
     def in_flight(self) -> int:
         """How many attempts are under way."""
         return len(self._tasks)
+
+    def breakers(self) -> dict[State, int]:
+        """How many webhooks' breakers are in each state."""
+        now = self._clock()
+        counts: dict[State, int] = {"closed": 0, "open": 0, "half open": 0}
+        for lane in self._lanes.values():
+            counts[lane.breaker.state(now)] += 1
+        return counts
 
     async def start(self, writer: Writer) -> None:
         """Take up the endpoints and everything that is due."""
@@ -234,7 +246,7 @@ class Worker:
             exchange = await attempt(self._targets, endpoint, claim.key, claim.type, claim.body, self._clock())
             now = self._clock()
             outcome = self._judged(endpoint, claim, exchange, now)
-            lane.learn(exchange.result, outcome, now)
+            self._learn(lane, exchange, outcome, now)
             why = reason(exchange.result)
             # The slot is kept until the attempt is on disk: what a crash sends again was in flight.
             await self._writer.record(Recording(claim, exchange, outcome, why))
@@ -273,6 +285,12 @@ class Worker:
                 self._observer.attempted(endpoint, one.claim, one.exchange, one.outcome, one.reason)
         self._take_turn(lane)
         self._pump()
+
+    def _learn(self, lane: Lane, exchange: Exchange, outcome: Outcome, now: int) -> None:
+        was_closed = lane.breaker.closed
+        lane.learn(exchange.result, outcome, now)
+        if lane.breaker.closed is not was_closed:
+            self._observer.broken(lane.endpoint, lane.breaker.open_until if was_closed else None)
 
     def _judged(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, now: int) -> Outcome:
         schedule = endpoint.webhook.qwebhook.retries

@@ -240,6 +240,14 @@ class _Observer:
             **({"next": to_rfc3339(outcome.due)} if isinstance(outcome, RetryAt) else {}),
         )
 
+    def broken(self, endpoint: Endpoint, open_until: int | None) -> None:
+        webhook = endpoint.webhook
+        if open_until is None:
+            self._log.info("receiver is back", webhook=webhook.name, id=webhook.id)
+        else:
+            until = to_rfc3339(open_until)
+            self._log.warning("receiver is down", webhook=webhook.name, id=webhook.id, until=until)
+
 
 class _Uvicorn(uvicorn.Server):
     """uvicorn with its signals left to us, and a word when it listens."""

@@ -48,6 +48,9 @@ class Metrics:
         self.oldest_pending_seconds = Gauge(
             "qwebhook_oldest_pending_seconds", "Age of the oldest pending delivery", registry=registry
         )
+        self.breakers = Gauge(
+            "qwebhook_breakers", "Webhooks by the state of their breaker", ["state"], registry=registry
+        )
         self.in_flight = Gauge("qwebhook_attempts_in_flight", "Attempts under way", registry=registry)
         self._source_events = Counter(
             "qwebhook_source_events", "Events that a source brought first", ["source"], registry=registry

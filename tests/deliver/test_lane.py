@@ -112,7 +112,7 @@ def test_several_throttles_in_a_row_that_ask_for_it_pause_the_webhook() -> None:
 )
 def test_anything_else_between_them_counts_anew(result: object, outcome: Any) -> None:
     throttled = lane(1)
-    for _ in range(4):
+    for _ in range(3):
         for _ in range(THROTTLES_BEFORE_PAUSE - 1):
             throttled.learn(BUSY, RetryAt(NOW + 60_000, asked=True), NOW)
         throttled.learn(result, outcome, NOW)

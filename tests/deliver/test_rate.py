@@ -150,7 +150,7 @@ def test_retries_count_as_starts(store: SqliteStore) -> None:
         def answer(one: str) -> int:
             again = one not in refused
             refused.discard(one)
-            return 200 if again else 503
+            return 200 if again else 400
 
         engine.sender.answer = answer
         await engine.publish(40)
@@ -171,7 +171,7 @@ def test_strict_order_holds_with_a_rate(store: SqliteStore) -> None:
         def answer(one: str) -> int:
             again = one not in refused
             refused.discard(one)
-            return 200 if again else 503
+            return 200 if again else 400
 
         engine.sender.answer = answer
         await engine.publish(4)

@@ -61,6 +61,9 @@ class Observer:
     def attempted(self, endpoint: Endpoint, claim: Claim, exchange: Exchange, outcome: Outcome, reason: str) -> None:
         self.seen.append((endpoint.webhook.name, claim.attempt))
 
+    def broken(self, endpoint: Endpoint, open_until: int | None) -> None:
+        """Nobody watches."""
+
 
 class Engine:
     """Writer, worker and what they work with, over a new store."""

@@ -15,7 +15,7 @@ from qwebhook.model.delivery import Exchange, Reply
 from qwebhook.model.webhook import Settings, Webhook
 from qwebhook.store.sqlite import SqliteStore
 from tests.builders import USER, event, webhook_draft
-from tests.deliver.virtual_time import VirtualLoop, run_virtually
+from tests.deliver.virtual_time import START, VirtualLoop, run_virtually
 
 
 class Start(NamedTuple):
@@ -57,12 +57,16 @@ class Engine:
         self.worker = Worker(self.targets, self, loop.clock, lambda: 0.5)
         self.writer = Writer(self.journal, loop.clock, self.worker.written, self.failed)
         self.loop = loop
+        self.breaks: list[int | None] = []
 
     def failed(self, error: Exception) -> None:
         raise error
 
     def attempted(self, *_: object) -> None:
         """Nobody watches."""
+
+    def broken(self, _: object, open_until: int | None) -> None:
+        self.breaks.append(None if open_until is None else open_until - START)
 
     def create(self, name: str, url: str = "", **settings: Any) -> Webhook:
         url = url or f"https://receiver.example.com/{name}"

@@ -61,6 +61,8 @@ async def figures(call: Call[None, None]) -> Answer:
     metrics.queue_depth.set(depth)
     metrics.oldest_pending_seconds.set(0 if oldest is None else max(backend.clock() - oldest, 0) / 1000)
     metrics.in_flight.set(backend.worker.in_flight)
+    for state, count in backend.worker.breakers().items():
+        metrics.breakers.labels(state).set(count)
     return Answer(200, metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
