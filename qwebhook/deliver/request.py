@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 USER_AGENT = f"qwebhook/{__version__}"
 TEST_HEADER = "qwebhook-test"
 JSON = "application/json"
+TRACE_HEADERS = ("traceparent", "tracestate")
+TRACESTATE_LIMIT = 512
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +67,7 @@ def prepare(
     key, event_type, body: the event's. test: marks the request as a test-fire. names: for ids in it.
     """
     webhook = endpoint.webhook
+    event_body = body
     body, media_type = rendered(endpoint, event_type, body, names)
     identifier, seconds = message_id(key, webhook.id), now // 1000
     headers = {"Content-Type": media_type, "User-Agent": USER_AGENT}
@@ -76,6 +81,8 @@ def prepare(
         headers[REQUEST_ORIGIN] = webhook.qwebhook.request_origin
     if test:
         headers[TEST_HEADER] = "true"
+    if b'"traceparent"' in event_body and not any(name.lower() in TRACE_HEADERS for name in headers):
+        headers |= _trace_context(event_body)
     headers |= endpoint.signer.headers(identifier, seconds, body)
     shown = headers
     if endpoint.encrypted_headers:
@@ -101,6 +108,28 @@ def rendered(endpoint: Endpoint, event_type: str, body: bytes, names: Names | No
 
         return rendered_body(webhook, event_type, body, names or {})
     return body, JSON
+
+
+class _TraceContext(msgspec.Struct):
+    traceparent: str = ""
+    tracestate: str = ""
+
+
+def _trace_context(body: bytes) -> dict[str, str]:
+    """The trace that an event belongs to, as headers.
+
+    W3C Trace Context; CloudEvents' distributed tracing extension has the same two values in the event.
+    """
+    try:
+        found = msgspec.json.decode(body, type=_TraceContext)
+    except msgspec.DecodeError:
+        return {}
+    if not _TRACEPARENT.fullmatch(found.traceparent):
+        return {}
+    headers = {"traceparent": found.traceparent}
+    if found.tracestate.isascii() and found.tracestate.isprintable() and 0 < len(found.tracestate) <= TRACESTATE_LIMIT:
+        headers["tracestate"] = found.tracestate
+    return headers
 
 
 def _converted(body: bytes) -> bytes:

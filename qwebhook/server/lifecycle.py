@@ -46,6 +46,7 @@ from qwebhook.server.metrics import OUTCOMES, Metrics
 from qwebhook.server.protocol import HttpProtocol, watch
 from qwebhook.server.readiness import Readiness
 from qwebhook.server.shedding import Shedding
+from qwebhook.server.systemd import Systemd
 from qwebhook.store.contract import Claim, Journal, Written
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import ServerLock
@@ -161,6 +162,8 @@ async def serve(options: ServeOptions) -> int:
             return (await served.observe(lambda journal: journal.pending()))[0]
 
         shedding = Shedding(options.store.parent, options.keep_free, options.max_pending, count_pending, log)
+        sources = _sources(options, writer, metrics, log)
+        readiness = Readiness(writer, worker, shedding, sources)
         inbound = InboundSignatures(store, clock)
         acceptance = Acceptance(writer, access, inbound, failed, shedding, metrics, consenting)
         backend = Backend(
@@ -169,7 +172,7 @@ async def serve(options: ServeOptions) -> int:
             worker=worker,
             targets=targets,
             access=access,
-            readiness=Readiness(writer, worker, shedding),
+            readiness=readiness,
             metrics=metrics,
             log=log,
             clock=clock,
@@ -178,7 +181,6 @@ async def serve(options: ServeOptions) -> int:
         )
         guard = BrowserGuard(options.host, options.public_url, behind_proxy=options.behind_proxy)
         application = Application(acceptance, backend, guard, failed)
-        sources = _sources(options, writer, metrics, log)
         url = _url(options, listening)
         _warn_if_exposed(options, log)
         server = _Uvicorn(application, options)
@@ -198,13 +200,18 @@ async def serve(options: ServeOptions) -> int:
             log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
             if sources is not None:
                 sources.start()
+            systemd = Systemd()
+            systemd.tell("READY=1")
+            telling = asyncio.create_task(systemd.keep_telling(readiness.trouble), name="qwebhook-systemd")
             await stopping.begun.wait()
 
+            systemd.tell("STOPPING=1")
             worker.stop_starting()
             sweeping.cancel()
             noting.cancel()
             watching.cancel()
             shedding_watch.cancel()
+            telling.cancel()
             if sources is not None:
                 await sources.stop(SOURCES_SECONDS)
             _, broken_off = await asyncio.gather(serving, worker.drain(options.drain))

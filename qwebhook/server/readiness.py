@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.errors import QwebhookError
 from qwebhook.server.shedding import Shedding
+from qwebhook.server.systemd import STALLED
+
+if TYPE_CHECKING:
+    from qwebhook.server.sources import Sources
 
 READY_SECONDS = 2.0
 RECHECK_SECONDS = 1.0
@@ -16,10 +21,11 @@ RECHECK_SECONDS = 1.0
 class Readiness:
     """Asks the writer, once a second at most. To be used within one event loop."""
 
-    def __init__(self, writer: Writer, worker: Worker, shedding: Shedding) -> None:
+    def __init__(self, writer: Writer, worker: Worker, shedding: Shedding, sources: Sources | None = None) -> None:
         self._writer = writer
         self._worker = worker
         self._shedding = shedding
+        self._sources = sources
         self._checking: asyncio.Future[None] | None = None
         self._checked = 0.0
 
@@ -33,7 +39,10 @@ class Readiness:
         try:
             await asyncio.wait_for(asyncio.shield(self._checking), READY_SECONDS)
         except TimeoutError:
-            return "the writer is stalled"
+            return STALLED
         except QwebhookError as error:
             return f"the store cannot be written: {error.code}"
-        return "the server is stopping" if self._worker.stopping else self._shedding.reason
+        if self._worker.stopping:
+            return "the server is stopping"
+        deaf = self._sources.deaf() if self._sources is not None else []
+        return self._shedding.reason or (f"nothing is heard of {', '.join(deaf)}" if deaf else "")

@@ -29,6 +29,8 @@ T = TypeVar("T")
 KEEP_EVERY = 1.0
 OVERLOADED_WAIT = 1.0
 AFTER_A_MISTAKE = 60.0
+# After so long without a reading the server is not ready: a tenant's moment of weakness is shorter.
+DEAF_SECONDS = 300.0
 
 
 class Source(NamedTuple):
@@ -63,6 +65,10 @@ class Sources:
         for reader in self._readers:
             reader.start()
 
+    def deaf(self) -> list[str]:
+        """The names of those that have been failing for so long that events are late."""
+        return [reader.name for reader in self._readers if reader.deaf]
+
     async def stop(self, seconds: float) -> None:
         """Stop reading. What a request that is under way would have brought is read after the next start."""
         for reader in self._readers:
@@ -91,11 +97,20 @@ class _Reader:
         self._unkept: SourcePlace | None = None
         self._kept_at = float("-inf")
         self._in_trouble = True
+        self._failing = False
         # All up to then (monotonic seconds) has been read.
         self._up_to = time.monotonic()
         metrics.source_lag(source.name, lambda: time.monotonic() - self._up_to)
         # A daemon, so that a tenant that does not answer cannot keep the process.
         self._thread = threading.Thread(target=self._run, name=f"qwebhook-{source.name}", daemon=True)
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    @property
+    def deaf(self) -> bool:
+        return self._failing and time.monotonic() - self._up_to > DEAF_SECONDS
 
     def start(self) -> None:
         self._thread.start()
@@ -115,6 +130,7 @@ class _Reader:
             except Stopped:
                 return
             except Exception as error:
+                self._failing = True
                 self._tell(self._log.error, "source failed", reason=repr(error))
                 self._metrics.source_failed(self._source.name)
                 if self._wait(AFTER_A_MISTAKE):
@@ -143,12 +159,14 @@ class _Reader:
             at = {} if skip.time is None else {"at": to_rfc3339(skip.time)}
             self._tell(self._log.warning, "source skipped", kind=skip.kind, item=skip.name, reason=skip.reason, **at)
         self._up_to = max(self._up_to, time.monotonic() - max(self._audits.now() - step.place.reached, 0) / 1000)
+        self._failing = False
         self._unkept = step.place
         if time.monotonic() - self._kept_at >= KEEP_EVERY:
             self._keep()
 
     def caught_up(self) -> None:
         """See Follower.caught_up."""
+        self._failing = False
         self._keep()
         behind = time.monotonic() - self._up_to
         self._up_to = time.monotonic()
@@ -161,7 +179,7 @@ class _Reader:
 
     def failed(self, error: QwebhookError) -> None:
         """See Follower.failed."""
-        self._in_trouble = True
+        self._in_trouble = self._failing = True
         self._metrics.source_failed(self._source.name)
         self._tell(self._log.warning, "source failed", reason=error.message, hint=error.hint)
 

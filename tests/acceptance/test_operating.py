@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import ssl
@@ -251,3 +252,19 @@ def test_an_idle_server_uses_hardly_any_time(server: Server) -> None:
     before = used()
     time.sleep(1)  # idleness is what is measured
     assert used() - before < 0.2
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no such sockets")
+def test_systemd_is_told_of_the_server_s_life(serve: Serve, home: Home) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(home.folder / "notify"))
+        told.settimeout(20)
+        home.environ |= {"NOTIFY_SOCKET": str(home.folder / "notify"), "WATCHDOG_USEC": "200000"}
+        server = serve()
+        assert told.recv(200) == b"READY=1"
+        for _ in range(3):
+            assert told.recv(200) == b"WATCHDOG=1\nSTATUS=accepting and delivering"
+        server.signal(signal.SIGTERM)
+        while told.recv(200) != b"STOPPING=1":
+            pass
+        assert server.wait() == 0

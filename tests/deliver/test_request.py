@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from qwebhook import __version__
 from qwebhook.deliver.request import message_id, prepare, rendered
 from qwebhook.model.signature import qlik_signature, verify_standard
@@ -127,3 +129,27 @@ def test_converted_and_renamed_at_once() -> None:
     sent = json.loads(rendered(both, APP_CREATED, legacy_event_body())[0])
     assert (sent["specversion"], sent["type"]) == ("1.0", RENAMED)
     assert "eventType" not in sent
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def trace_of(**members: object) -> dict[str, str]:
+    headers = prepare(endpoint(), bytes(16), APP_CREATED, cloud_event_body(**members), NOW).headers
+    return {name: value for name, value in headers.items() if name.startswith("trace")}
+
+
+def test_the_trace_of_an_event_goes_along() -> None:
+    assert trace_of() == {}
+    assert trace_of(traceparent=TRACE) == {"traceparent": TRACE}
+    assert trace_of(traceparent=TRACE, tracestate="a=b") == {"traceparent": TRACE, "tracestate": "a=b"}
+    own = endpoint(webhook(headers={"TraceParent": "mine"}))
+    made = prepare(own, bytes(16), APP_CREATED, cloud_event_body(traceparent=TRACE), NOW)
+    assert "traceparent" not in made.headers
+
+
+@pytest.mark.parametrize("value", ["x", TRACE + "\r\nX: y", "ff" + TRACE[2:], 5, None, TRACE.upper()])
+def test_what_is_no_trace_does_not(value: object) -> None:
+    assert trace_of(traceparent=value) == {}
+    assert trace_of(traceparent=TRACE, tracestate="a\r\nb") == {"traceparent": TRACE}
+    assert trace_of(data={"traceparent": TRACE}) == {}
