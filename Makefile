@@ -36,6 +36,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/remote_list.py
 	PYTHONPATH=. $(BIN)/python benchmarks/audits.py
 	$(BIN)/python benchmarks/lists.py
+	PYTHONPATH=. $(BIN)/python benchmarks/targets.py
+	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/throughput.py
 
 completions: $(READY)

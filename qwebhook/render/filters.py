@@ -68,7 +68,7 @@ TEXT_METHODS = frozenset(
     ]
 )
 DICT_METHODS = frozenset(["get", "items", "keys", "values"])
-_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+!|~@-]")
+_MARKUP = {ord(one): f"\\{one}" for one in "\\`*_{}[]()<>#+!|~@-"}
 _LIST_NUMBER = re.compile(r"^(\d+)\.")
 # A round number has no more digits than these to either side.
 _MOST_DIGITS = 15
@@ -168,7 +168,8 @@ def _to_json(value: Any) -> Ready:
 
 
 def _text(value: Any) -> str:
-    text = str(measured(value))
+    """A text is paid for once, which suffices for what goes through it a few times."""
+    text = value if isinstance(value, str) else str(measured(value))
     bounded(len(text))
     return text
 
@@ -189,7 +190,8 @@ def _markdown(value: Any) -> str:
     r"""Nothing in the text is markup: each character that could be has a `\` before it."""
     text = _text(value)
     spend(len(text) // 4)
-    return _LIST_NUMBER.sub(r"\1\.", _MARKUP.sub(r"\\\g<0>", text))
+    escaped = text.translate(_MARKUP)
+    return _LIST_NUMBER.sub(r"\1\.", escaped) if escaped[:1].isdigit() else escaped
 
 
 def limited_range(*arguments: int) -> list[int]:

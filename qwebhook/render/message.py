@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,8 @@ from qwebhook.model.webhook import Webhook
 Names = Mapping[str, Mapping[str, str]]
 NO_NAMES: Names = MappingProxyType({})
 SOMEBODY = "Somebody"
-_NOBODY = {"user": "", "space": "", "app": ""}
+# Types whose telling is remembered.
+_TYPES_KEPT = 1000
 SHOWN = 200
 _PLACE = re.compile(r"\{([a-zA-Z.]+)\}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -45,7 +46,7 @@ class Text(msgspec.Struct):
 def mentioned(body: bytes, event_type: str) -> dict[str, str]:
     """The ids of the user, space and app that an event mentions, by their kind."""
     event = _event(msgspec.json.decode(body))
-    return _mentioned(event, event["data"], _kind(event_type))
+    return _mentioned(event, event["data"], _telling(event_type).kind)
 
 
 def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_NAMES) -> dict[str, Any]:
@@ -59,16 +60,11 @@ def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_
     """
     event = _event(msgspec.json.decode(body))
     data = event["data"]
-    known = catalogue.event_type(event_type)
-    text = _texts().get(catalogue.canonical(event_type))
-    kind = text.kind if text else ""
-    about = {
-        one: {"id": identifier, "name": identifier, "email": ""} | dict(names.get(one, {}))
-        for one, identifier in (_NOBODY | _mentioned(event, data, kind)).items()
-    }
-    given = {"who": _who(event, about["user"]), "what": _what(event, data, about["app"]), "data": data}
-    said = _PLACE.sub(lambda place: _shown(found(given, place[1])), text.text) if text else ""
-    title = known.title if known else _humanised(event_type)
+    title, kind, parts = _telling(event_type)
+    ids = _mentioned(event, data, kind)
+    user, space, app = (_about(ids.get(one, ""), names.get(one)) for one in ("user", "space", "app"))
+    given = {"who": _who(event, user), "what": _what(event, data, app), "data": data}
+    said = "".join([_shown(found(given, part)) if place else part for place, part in parts])
     return {
         "event": event,
         "data": data,
@@ -80,13 +76,34 @@ def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_
         "when": event["time"] or "",
         "link": _link(webhook.qwebhook.tenant_url, kind, event, data),
         "webhook": {"id": webhook.id, "name": webhook.name},
-        **about,
+        "user": user,
+        "space": space,
+        "app": app,
     }
 
 
-def _kind(event_type: str) -> str:
+class _Telling(NamedTuple):
+    """How an event type is told. parts: of the sentence, each with whether it is a place in the event."""
+
+    title: str
+    kind: str
+    parts: list[tuple[bool, str]]
+
+
+@lru_cache(_TYPES_KEPT)
+def _telling(event_type: str) -> _Telling:
+    known = catalogue.event_type(event_type)
+    title = known.title if known else _humanised(event_type)
     text = _texts().get(catalogue.canonical(event_type))
-    return text.kind if text else ""
+    if text is None:
+        return _Telling(title, "", [])
+    parts = [(number % 2 == 1, part) for number, part in enumerate(_PLACE.split(text.text)) if part]
+    return _Telling(title, text.kind, parts)
+
+
+def _about(identifier: str, known: Mapping[str, str] | None) -> dict[str, str]:
+    about = {"id": identifier, "name": identifier, "email": ""}
+    return {**about, **known} if known else about
 
 
 def _mentioned(event: Mapping[str, Any], data: Mapping[str, Any], kind: str) -> dict[str, str]:
@@ -105,13 +122,12 @@ def _event(body: Any) -> dict[str, Any]:
     given: dict[str, Any] = body if isinstance(body, dict) else {}
     event: dict[str, Any] = {**dict.fromkeys(_ATTRIBUTES), **given}
     extensions = given.get("extensions")
-    pairs = [(given, _LEGACY)]
-    if isinstance(extensions, dict):
-        pairs.append((extensions, _EXTENSIONS))
-    for holder, names in pairs:
-        for old, new in names.items():
-            if event.get(new) is None and holder.get(old) is not None:
-                event[new] = holder[old]
+    for holder, names in ((given, _LEGACY), (extensions, _EXTENSIONS)):
+        if not isinstance(holder, dict):
+            continue
+        for old in names.keys() & holder.keys():
+            if event.get(names[old]) is None and holder[old] is not None:
+                event[names[old]] = holder[old]
     data = given.get("data")
     event["data"] = data if isinstance(data, dict) else {"value": data} if data is not None else {}
     return event

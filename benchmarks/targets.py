@@ -1,0 +1,213 @@
+"""What targets cost: presets, workbooks, mails.
+
+    PYTHONPATH=. python benchmarks/targets.py [--rounds 5] [--json]
+
+- A preset: the time to make its message of an event, by that of a whole delivery without one (acceptance, delivery over
+  HTTP to a sink, record), both in this process and one after the other.
+- A workbook: the time to append 10,000 rows in batches as `serve` makes them, by ten times that of 1,000.
+- Mails: 1,000 to a server on loopback, by how many connections.
+
+Medians of the rounds are printed, with the lowest and the highest ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from qwebhook.deliver.lane import TOGETHER_LIMIT
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Allowed, Targets, prepare
+from qwebhook.deliver.targets.sheets.rows import Change
+from qwebhook.deliver.targets.sheets.xlsx_file import write_xlsx
+from qwebhook.deliver.worker import Worker
+from qwebhook.deliver.writer import Writer
+from qwebhook.model import catalogue
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.event import read_event
+from qwebhook.model.mail import MailServer
+from qwebhook.model.webhook import Settings, Webhook, WebhookDraft
+from qwebhook.render.body import rendered_body
+from qwebhook.render.presets import PRESETS
+from qwebhook.server.lifecycle import clock
+from qwebhook.store.sqlite import SqliteStore
+
+TYPE = "com.qlik.v1.app.created"
+EVENTS = 2000
+Round = Callable[[], dict[str, float]]
+
+
+class Nobody:
+    """An observer that counts."""
+
+    def __init__(self, wanted: int) -> None:
+        self.left = wanted
+        self.done = asyncio.Event()
+
+    def attempted(self, *_: object) -> None:
+        self.left -= 1
+        if not self.left:
+            self.done.set()
+
+    def broken(self, *_: object) -> None:
+        """Not here."""
+
+
+def body(number: int) -> bytes:
+    """The sample of the type, with an id of its own."""
+    return json.dumps(catalogue.sample(TYPE, event_id=f"bench-{number}", time="2026-11-27T16:00:00Z")).encode()
+
+
+def webhook(url: str, **settings: Any) -> Webhook:
+    """A webhook, made in a store that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore.open(Path(folder) / "bench.db", create=True)
+        draft = WebhookDraft(name="bench", url=url, event_types=[TYPE], enabled=True, qwebhook=Settings(**settings))
+        made = store.create_webhook(draft, "bench")
+        store.close()
+        return made
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A sink in as few lines as can be: every request, of which the head says the length, is answered 204."""
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def delivery_seconds() -> float:
+    """Of one of many deliveries over HTTP."""
+    sink = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{sink.sockets[0].getsockname()[1]}/"
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore.open(Path(folder) / "bench.db", create=True)
+        store.create_webhook(WebhookDraft(name="bench", url=url, event_types=[TYPE], enabled=True), "bench")
+        observer = Nobody(EVENTS)
+        targets = Targets(Sender(AddressPolicy(["loopback"])))
+        journal = store.open_journal()
+        worker = Worker(targets, observer, clock, lambda: 0.5)
+        writer = Writer(journal, clock, worker.written, print)
+        await worker.start(writer)
+        bodies = [body(number) for number in range(EVENTS)]
+        start = time.perf_counter()
+        await asyncio.gather(*(writer.accept([read_event(one)]) for one in bodies))
+        await observer.done.wait()
+        seconds = (time.perf_counter() - start) / EVENTS
+        worker.stop_starting()
+        await worker.drain(5)
+        await writer.close(5)
+        await targets.close()
+        sink.close()
+        store.close()
+    return seconds
+
+
+def presets() -> dict[str, float]:
+    """Of a preset's message by a delivery."""
+    whole = asyncio.run(delivery_seconds())
+    bodies = [body(number) for number in range(EVENTS)]
+    figures = {"delivery us": whole * 1e6}
+    for name in PRESETS:
+        to = webhook("https://example.com/", preset=name)
+        rendered_body(to, TYPE, bodies[0])  # the first compiles it
+        start = time.perf_counter()
+        for one in bodies:
+            rendered_body(to, TYPE, one)
+        each = (time.perf_counter() - start) / EVENTS
+        figures[f"{name} us"] = each * 1e6
+        figures[f"{name} ratio"] = each / whole
+    return figures
+
+
+def workbook_seconds(rows: int) -> float:
+    """To append so many, as they come when they all wait."""
+    changes = [
+        Change(
+            "append",
+            "event_id",
+            {"Id": f"u{number}", "Name": f"User {number}", "Size": number, "event_id": str(number)},
+        )
+        for number in range(rows)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.xlsx"
+        start = time.perf_counter()
+        for first in range(0, rows, TOGETHER_LIMIT):
+            write_xlsx(path, None, changes[first : first + TOGETHER_LIMIT])
+        return time.perf_counter() - start
+
+
+def workbooks() -> dict[str, float]:
+    """Of ten thousand rows by ten times a thousand."""
+    few, many = workbook_seconds(1000), workbook_seconds(10_000)
+    return {"1,000 rows s": few, "10,000 rows s": many, "workbook ratio": many / (10 * few)}
+
+
+def mails() -> dict[str, float]:
+    """A thousand, and how many connections they took."""
+    connections: set[object] = set()
+
+    class Keeping:
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+            connections.add(session.peer)
+            return "250 kept"
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(Keeping(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        server = MailServer(server="127.0.0.1", port=port, sender="bench@example.com", security="none")
+        to = Endpoint(1, 1, webhook("mailto:robin@example.com"), [], {})
+
+        async def send() -> float:
+            targets = Targets(Sender(AddressPolicy([])), Allowed(mail=server))
+            prepared = [prepare(to, bytes(16), TYPE, body(number), clock()) for number in range(1000)]
+            start = time.perf_counter()
+            await asyncio.gather(*(targets.send(to, one) for one in prepared))
+            seconds = time.perf_counter() - start
+            await targets.close()
+            return seconds
+
+        return {"1,000 mails s": asyncio.run(send()), "connections": len(connections)}
+    finally:
+        controller.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What targets cost")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures: dict[str, list[float]] = {}
+    for _ in range(options.rounds):
+        for part in (presets, workbooks, mails):
+            for name, value in part().items():
+                figures.setdefault(name, []).append(value)
+    if options.json:
+        print(json.dumps({"python": platform.python_version(), "figures": figures}))
+        return
+    print(f"{options.rounds} rounds, CPython {platform.python_version()}, medians (lowest to highest):")
+    for name, values in figures.items():
+        print(f"  {name:18} {statistics.median(values):10.3f}  ({min(values):.3f} to {max(values):.3f})")
+
+
+if __name__ == "__main__":
+    main()
