@@ -23,8 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -59,8 +59,8 @@ def command(store: str, *words: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@asynccontextmanager
-async def serving(home: str) -> AsyncIterator[str]:
+@contextmanager
+def serving(home: str) -> Iterator[str]:
     """A running server; its URL."""
     argv = [sys.executable, "-m", "qwebhook", "serve", "--store", f"{home}/bench.db", "--port", "0", "--drain", "1s"]
     argv += ["--allow-network", "loopback", "--log-format", "json"]
@@ -68,7 +68,7 @@ async def serving(home: str) -> AsyncIterator[str]:
         process = subprocess.Popen(argv, stderr=log)
     try:
         while not (found := re.search(r'"what":"listening","url":"([^"]+)"', Path(f"{home}/log").read_text())):
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
         yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)
@@ -111,7 +111,7 @@ async def phase(
     posted = await post_all(session, url, kinds, seconds, rate, name)
     end = time.perf_counter()
     deadline = end + 30
-    while any(one not in Sink.arrived for one in posted) and time.perf_counter() < deadline:
+    while any(one not in Sink.arrived for one in posted) and time.perf_counter() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     late = [one for one in posted if one not in Sink.arrived]
     assert not late, f"{len(late)} have not arrived"
@@ -136,23 +136,22 @@ async def measure(seconds: float, rate: int, rounds: int) -> dict[str, list[floa
                 )
         token = await asyncio.to_thread(command, store, "token", "create", "bench", "--role", "publisher")
         headers = {"Authorization": f"Bearer {token}"}
-        async with (
-            serving(home) as url,
-            aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=200)) as session,
-        ):
-            await phase(session, url, "unwanted", 2, rate, "warm")
-            for number in range(rounds):
-                alone = await phase(session, url, "unwanted", seconds, rate, f"alone{number}")
-                beside = await phase(session, url, "hanging", seconds, rate, f"beside{number}")
-                for name, value in (
-                    ("alone /s", alone[0]),
-                    ("beside /s", beside[0]),
-                    ("throughput ratio", beside[0] / alone[0]),
-                    ("alone p99 ms", alone[1]),
-                    ("beside p99 ms", beside[1]),
-                    ("p99 ratio", beside[1] / alone[1]),
-                ):
-                    figures.setdefault(name, []).append(value)
+        connector = aiohttp.TCPConnector(limit=200)
+        with serving(home) as url:
+            async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
+                await phase(session, url, "unwanted", 2, rate, "warm")
+                for number in range(rounds):
+                    alone = await phase(session, url, "unwanted", seconds, rate, f"alone{number}")
+                    beside = await phase(session, url, "hanging", seconds, rate, f"beside{number}")
+                    for name, value in (
+                        ("alone /s", alone[0]),
+                        ("beside /s", beside[0]),
+                        ("throughput ratio", beside[0] / alone[0]),
+                        ("alone p99 ms", alone[1]),
+                        ("beside p99 ms", beside[1]),
+                        ("p99 ratio", beside[1] / alone[1]),
+                    ):
+                        figures.setdefault(name, []).append(value)
     sink.close()
     hole.close()
     return figures
