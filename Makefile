@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 NODE_MODULES := tests/node/node_modules
 NODE_READY := $(NODE_MODULES)/ready
 
-.PHONY: demo test test-node test-all lint types check bench completions build clean
+.PHONY: demo test test-node test-all lint types check bench soak completions build clean
 
 demo: $(READY)
 	$(BIN)/qwebhook demo
@@ -39,6 +39,11 @@ bench: $(READY)
 	PYTHONPATH=. $(BIN)/python benchmarks/targets.py
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/throughput.py
+
+# Kills the server again and again for so long, and says what was lost.
+MINUTES ?= 30
+soak: $(READY)
+	$(BIN)/python -m soak --minutes $(MINUTES)
 
 completions: $(READY)
 	$(BIN)/qwebhook completion bash > completions/qwebhook.bash
