@@ -3,7 +3,7 @@
     python -m soak [--minutes 30] [--seed N] [--rate 300] [--json FILE]
 
 Prints a table of what was done, and of what came of it; exit code 1 if anything was lost, or was otherwise than it must
-be. Everything is on loopback and in a temporary folder.
+be. Everything is on loopback and in a temporary folder. The small disk is in memory, and needs root.
 """
 
 from __future__ import annotations
@@ -11,14 +11,43 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import sqlite3
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+from soak.full_disk import FullDisk
 from soak.kills import Kills
+from soak.migration import Migration
+from soak.small_disk import NoSmallDisk
+
+MIGRATIONS_A_MINUTE = 2
+
+Figures = Mapping[str, object]
+
+
+async def soak(folder: Path, random: Random, minutes: float, rate: float) -> tuple[dict[str, Figures], list[str]]:
+    """The figures of each part, and what was wrong in any."""
+    parts = {name: folder / name for name in ("kills", "migration", "disk")}
+    for part in parts.values():
+        part.mkdir()
+    kills, migration = Kills(parts["kills"], random, rate), Migration(parts["migration"], random)
+    figures: dict[str, Figures] = {
+        "killed under load": await kills.run(minutes * 60),
+        "killed while it brings a store up to date": await migration.run(round(minutes * MIGRATIONS_A_MINUTE) or 1),
+    }
+    wrong = kills.wrong + migration.wrong
+    try:
+        disk = FullDisk(parts["disk"], random)
+        figures["a full disk, and one that cannot be written"] = await disk.run()
+        wrong += disk.wrong
+    except NoSmallDisk as error:
+        figures["a full disk, and one that cannot be written"] = {f"skipped: {error}": ""}
+    return figures, wrong
 
 
 def main() -> int:
@@ -28,19 +57,21 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=300, help="events a second, at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
-    figures: dict[str, object] = {
+    machine: Figures = {
         "seed": options.seed,
+        "cores": os.cpu_count(),
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
     }
     with tempfile.TemporaryDirectory(prefix="qwebhook-soak-") as folder:
-        kills = Kills(Path(folder), Random(options.seed), options.rate)
-        figures |= asyncio.run(kills.run(options.minutes * 60))
-    wrong = kills.wrong
-    print("\n".join(f"{name:60} {value:>12}" for name, value in figures.items()))
-    print("\n".join(f"WRONG: {what}" for what in wrong) or "Nothing was lost.")
+        figures, wrong = asyncio.run(soak(Path(folder), Random(options.seed), options.minutes, options.rate))
+    for name, part in {"the run": machine, **figures}.items():
+        print(f"\n{name}")
+        print("\n".join(f"  {figure:56} {value:>12}" for figure, value in part.items()))
+    print("\n" + ("\n".join(f"WRONG: {what}" for what in wrong) or "Nothing was lost."))
     if options.json is not None:
-        options.json.write_text(json.dumps(figures | {"wrong": wrong}, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps({"the run": machine, **figures, "wrong": wrong}, indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
     return 1 if wrong else 0
 
 

@@ -18,7 +18,7 @@ from soak.trial import IN_FLIGHT, JUMP_SECONDS, Trial, key_of, pending
 
 # So short that every start has something to sweep.
 RETENTION = "20s"
-LIFE_SECONDS = 3.0
+LIFE_SECONDS = 2.0
 STARTING_SECONDS = 0.6
 KILLED_WHILE_STARTING, CLOCK_JUMPS = 0.1, 0.25
 STORE_CHECK_EVERY = 20
@@ -127,6 +127,7 @@ class Kills:
             "commands that changed something": counts["commands"],
             "webhooks that came and went": len(self._trial.changes.webhooks),
             "events accepted (202)": ledger.accepted,
+            "of those, swept after a retention of 20 s": ledger.accepted - count_events(self._trial.home.store),
             "requests refused (503)": counts["requests refused"],
             "requests cut off by a kill": counts["requests without an answer"],
             "of those, taken: duplicates when sent again": counts["requests whose 202 was lost"],
@@ -142,6 +143,13 @@ class Kills:
             "lost": counts["lost"],
             "faults": counts["faults"],
         }
+
+
+def count_events(store: Path) -> int:
+    """How many events have not been swept."""
+    with closing(read_only(store)) as database:
+        count: int = database.execute("SELECT count(*) FROM event").fetchone()[0]
+    return count
 
 
 def size_of(home: Home) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from soak.events import CHANGING, HOOKS, kind_of
 
 SHOWN = 30
+PATIENCE = 60.0
 
 
 class Ledger:
@@ -29,6 +32,7 @@ class Ledger:
         self.changed: dict[str, set[int]] = {}
         self._answered = bytearray()
         self._unsettled: list[int] = []
+        self._news = asyncio.Event()
         # For each webhook and event the start at whose time it came last; 0 for never.
         self._came = {hook.name: array("H") for hook in HOOKS}
 
@@ -46,8 +50,24 @@ class Ledger:
         self._answered[number] = 1
         self.accepted += 1
         self._unsettled.append(number)
+        self._news.set()
         if kind_of(number) == CHANGING:
             self.changing[number] = began, ended
+
+    def refused(self) -> None:
+        """Events were answered 503."""
+        self.counts["requests refused"] += 1
+        self._news.set()
+
+    async def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Until answers to events have brought something about."""
+        deadline = time.monotonic() + PATIENCE
+        while not reached():
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                raise RuntimeError(f"not within {PATIENCE:g} s: {what}") from None
 
     def take_accepted(self) -> list[int]:
         """The events that had their 202 since the last time this was asked."""

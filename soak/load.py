@@ -73,7 +73,7 @@ class Load:
             if status != 503:
                 self._ledger.fault(f"POST /events was answered {status}: {answer}")
                 return
-            self._ledger.counts["requests refused"] += 1
+            self._ledger.refused()
             await asyncio.sleep(REFUSED_SECONDS)
         if answer["duplicates"]:
             self._judge_duplicates(answer["duplicates"], numbers, again)

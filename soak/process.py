@@ -22,11 +22,11 @@ LISTENING = '"what":"listening"'
 
 
 class Home:
-    """A folder with a store and a clock, and the environment of what runs on it."""
+    """A folder with a clock and a store, and the environment of what runs on it. store: the folder of that, if another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Path | None = None) -> None:
         self.folder = folder
-        self.store = folder / "store.db"
+        self.store = (store or folder) / "store.db"
         self.clock = Clock(folder / "clock")
         self.environ = {
             "HOME": str(folder),

@@ -44,8 +44,8 @@ class Trial:
     Everything random comes from `random`, but for what the machine adds. moved: how far the clock was set ahead.
     """
 
-    def __init__(self, folder: Path, random: Random, rate: float, *options: str) -> None:
-        self.home = Home(folder)
+    def __init__(self, folder: Path, random: Random, rate: float, *options: str, store: Path | None = None) -> None:
+        self.home = Home(folder, store)
         self.random = random
         self.ledger = Ledger()
         self.server = Server(self.home, *options)
