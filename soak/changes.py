@@ -40,8 +40,12 @@ class Changes:
     async def prepare(self) -> str:
         """Make the webhooks that stay; a token for publishers."""
         token = await self._run("token", "create", "publisher", "--role", "publisher")
-        for hook in HOOKS:
-            await self._run("create", hook.name, "--url", self._receivers.url(hook.name), *hook.arguments)
+        await asyncio.gather(
+            *(
+                self._run("create", hook.name, "--url", self._receivers.url(hook.name), *hook.arguments)
+                for hook in HOOKS
+            )
+        )
         return token
 
     async def _run(self, *words: str) -> str:

@@ -22,7 +22,7 @@ class FullDisk:
     def __init__(self, folder: Path, random: Random) -> None:
         self._disk = SmallDisk(folder / "disk", SMALL)
         # What is kept free by default would refuse everything here before the disk is full.
-        self._trial = Trial(folder, random, RATE, "--keep-free", "0", "--drain", "2s", store=self._disk.folder)
+        self._trial = Trial(folder, random, RATE, "--keep-free", "0", store=self._disk.folder)
 
     @property
     def wrong(self) -> list[str]:

@@ -28,11 +28,23 @@ Figures = dict[str, float]
 
 
 class Kills:
-    """One run, on a store in a folder of its own. wrong: what was otherwise than it must be, once it has run."""
+    """One run, on a store in a folder of its own. wrong: what was otherwise than it must be, once it has run.
 
-    def __init__(self, folder: Path, random: Random, rate: float, power_loss_every: int = POWER_LOSS_EVERY) -> None:
-        self._trial = Trial(folder, random, rate, "--retention", RETENTION, "--drain", "2s")
+    life_seconds: how long a server lives on average. power_loss_every: of the kills, one in so many is a power loss.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        random: Random,
+        rate: float,
+        *,
+        life_seconds: float = LIFE_SECONDS,
+        power_loss_every: int = POWER_LOSS_EVERY,
+    ) -> None:
+        self._trial = Trial(folder, random, rate, "--retention", RETENTION)
         self._random = random
+        self._life_seconds = life_seconds
         self._power_loss_every = power_loss_every
         self._counts = self._trial.ledger.counts
 
@@ -70,7 +82,7 @@ class Kills:
         checking = asyncio.create_task(self._check())
         if random.random() < CLOCK_JUMPS:
             self._jump()
-        await asyncio.sleep(random.expovariate(1 / LIFE_SECONDS))
+        await asyncio.sleep(random.expovariate(1 / self._life_seconds))
         if trial.server.ended:
             trial.ledger.fault("the server ended by itself:\n" + "\n".join(trial.server.lines))
         if trial.ledger.start % self._power_loss_every == 0:

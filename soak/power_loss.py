@@ -51,11 +51,12 @@ def copy_after_power_loss(pid: int, store: Path, folder: Path, random: Random) -
     copy = folder / store.name
     for ending in ("", "-wal", ".key"):
         shutil.copyfile(f"{store}{ending}", f"{copy}{ending}")
-    _lose(copy, index, random)
+    lose(copy, index, random)
     return copy
 
 
-def _lose(store: Path, index: Index, random: Random) -> None:
+def lose(store: Path, index: Index, random: Random) -> None:
+    """Take from a copied store what was not synced when its index was as given."""
     frame_size = _FRAME_HEADER + index.page_size
     end = _WAL_HEADER + index.frames * frame_size
     with Path(f"{store}-wal").open("r+b") as log, store.open("r+b") as database:

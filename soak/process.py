@@ -22,7 +22,7 @@ LISTENING = '"what":"listening"'
 
 
 class Home:
-    """A folder with a clock and a store, and the environment of what runs on it. store: the folder of that, if another."""
+    """A folder with a clock and a store, and the environment of what runs on it. store: its folder, if another."""
 
     def __init__(self, folder: Path, store: Path | None = None) -> None:
         self.folder = folder

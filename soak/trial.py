@@ -48,7 +48,8 @@ class Trial:
         self.home = Home(folder, store)
         self.random = random
         self.ledger = Ledger()
-        self.server = Server(self.home, *options)
+        # There is always something in flight that hangs, and waiting for it would be in vain.
+        self.server = Server(self.home, "--drain", "500ms", *options)
         self.receivers = Receivers(self.ledger, random)
         self.changes = Changes(self.home, self.ledger, self.receivers, random)
         self.starts: list[float] = []
