@@ -8,6 +8,7 @@ claims are in memory alone: one server has the store.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -81,6 +82,9 @@ class Worker:
     async def start(self, writer: Writer) -> None:
         """Take up the endpoints and everything that is due."""
         self._writer = writer
+        # A disk without room for that is no reason not to start.
+        with contextlib.suppress(Unavailable):
+            await writer.run(lambda journal: journal.hasten(self._clock()))
         index, commits = await writer.run(lambda journal: (journal.refresh(), journal.foreign_commits()))
         if index is not None:
             self.take_endpoints(index)

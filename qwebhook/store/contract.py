@@ -401,6 +401,11 @@ class Journal(Protocol):
     def next_due(self, webhook: int, held: set[int]) -> int | None:
         """When the earliest delivery that is not held falls due; None if there is none."""
 
+    def hasten(self, now: int) -> None:
+        """Make due what waits for a time that can only come of a clock that was set back since: what was triggered
+        later than now, or is due beyond any wait between attempts. Only while no delivery is claimed.
+        """
+
     def pending(self) -> tuple[int, int | None]:
         """How many deliveries are pending, and when the oldest of them was triggered."""
 

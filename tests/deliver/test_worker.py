@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,7 @@ from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
+from qwebhook.model.backoff import SPAN
 from qwebhook.model.delivery import Exchange, Outcome, Reply
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import QwebhookError
@@ -26,6 +27,7 @@ from qwebhook.model.webhook import Settings, Webhook
 from qwebhook.store.contract import Claim, Journal, Recording, Written
 from qwebhook.store.sqlite import SqliteStore
 from tests.builders import USER, event, webhook_draft
+from tests.store.recordings import DAY, retry
 
 OK = Reply(200, [], b"")
 
@@ -170,6 +172,51 @@ def test_what_is_pending_at_the_start_goes_out_in_order(store: SqliteStore) -> N
         await engine.publish("last")
         await engine.settled()
         assert engine.sender.sent[url("one")] == [*ids(READY_LIMIT + 20), "last"]
+
+    with_engine(store, test, started=False)
+
+
+@pytest.mark.parametrize("ordering", ["arrival", "strict"])
+def test_what_waits_for_a_time_that_the_clock_was_set_back_from_goes_out_at_the_start(
+    store: SqliteStore, ordering: Literal["arrival", "strict"]
+) -> None:
+    async def test(engine: Engine) -> None:
+        engine.create("one", qwebhook=Settings(ordering=ordering))
+        before, ahead = store.open_journal(), now() + 365 * DAY
+        accepted = before.write([event(id="failed"), event(id="new")], [], ahead).accepted
+        before.write([], [retry(accepted[0].claims[0], ahead + 5000)], ahead)
+        before.close()
+        await engine.start()
+        await engine.settled()
+        assert sorted(engine.sender.sent[url("one")]) == ["failed", "new"]
+
+    with_engine(store, test, started=False)
+
+
+def test_a_retry_that_is_due_beyond_any_schedule_goes_out_at_the_start(store: SqliteStore) -> None:
+    async def test(engine: Engine) -> None:
+        engine.create("one")
+        before, ahead = store.open_journal(), now() + 365 * DAY
+        accepted = before.write([event(id="1")], [], now()).accepted
+        before.write([], [retry(accepted[0].claims[0], ahead)], ahead)
+        before.close()
+        await engine.start()
+        await engine.settled()
+        assert engine.sender.sent[url("one")] == ["1"]
+
+    with_engine(store, test, started=False)
+
+
+def test_a_retry_keeps_its_time_at_the_start(store: SqliteStore) -> None:
+    async def test(engine: Engine) -> None:
+        webhook = engine.create("one")
+        before = store.open_journal()
+        accepted = before.write([event(id="1")], [], now()).accepted
+        due = now() + round(SPAN * 1000)
+        before.write([], [retry(accepted[0].claims[0], due)], now())
+        await engine.start()
+        assert before.next_due(store.endpoint(webhook.id).row, set()) == due
+        before.close()
 
     with_engine(store, test, started=False)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from qwebhook.model.backoff import SPAN
 from qwebhook.model.delivery import (
     DISABLED_EVENT,
     Delivered,
@@ -401,6 +402,16 @@ class SqliteJournal:
         with store_errors(self._connection.path):
             rows = self._connection.execute(_SQL["earliest"], (webhook, len(held) + 1)).fetchall()
         return next((due for due, sequence in rows if sequence not in held), None)
+
+    def hasten(self, now: int) -> None:
+        """See Journal.hasten."""
+        times = now, now + round(SPAN * 1000)
+        with store_errors(self._connection.path):
+            if not self._connection.execute(_SQL["any_beyond"], times).fetchone()[0]:
+                return
+        with self._connection.transaction():
+            self._connection.execute(_SQL["hasten_records"], times)
+            self._connection.execute(_SQL["hasten"], times)
 
     def pending(self) -> tuple[int, int | None]:
         """See Journal.pending."""

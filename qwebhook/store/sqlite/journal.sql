@@ -43,6 +43,17 @@ WHERE p.webhook = ? AND p.due <= ? ORDER BY p.due, p.sequence LIMIT ?
 -- name: earliest
 SELECT due, sequence FROM pending WHERE webhook = ? ORDER BY due, sequence LIMIT ?
 
+-- name: any_beyond
+-- Here and below, ?1 is now, and ?2 the latest time that anything may wait for.
+SELECT EXISTS (SELECT 1 FROM pending WHERE triggered_at > ?1 OR due > ?2)
+
+-- name: hasten_records
+UPDATE delivery SET next_attempt_at = ?1
+WHERE sequence IN (SELECT sequence FROM pending WHERE triggered_at > ?1 OR due > ?2) AND next_attempt_at > ?1
+
+-- name: hasten
+UPDATE pending SET due = ?1 WHERE triggered_at > ?1 OR due > ?2
+
 -- name: pending
 SELECT count(*), min(triggered_at) FROM pending
 
