@@ -26,6 +26,7 @@ from soak.migration import Migration
 from soak.small_disk import NoSmallDisk
 
 MIGRATIONS_A_MINUTE = 2
+FULL_DISKS_A_MINUTE = 0.5
 
 Figures = Mapping[str, object]
 
@@ -38,12 +39,14 @@ async def soak(folder: Path, random: Random, minutes: float, rate: float) -> tup
     kills, migration = Kills(parts["kills"], random, rate), Migration(parts["migration"], random)
     figures: dict[str, Figures] = {
         "killed under load": await kills.run(minutes * 60),
-        "killed while it brings a store up to date": await migration.run(round(minutes * MIGRATIONS_A_MINUTE) or 1),
+        "killed while it brings a store up to date": await migration.run(max(round(minutes * MIGRATIONS_A_MINUTE), 1)),
     }
     wrong = kills.wrong + migration.wrong
     try:
         disk = FullDisk(parts["disk"], random)
-        figures["a full disk, and one that cannot be written"] = await disk.run()
+        figures["a full disk, and one that cannot be written"] = await disk.run(
+            max(round(minutes * FULL_DISKS_A_MINUTE), 1)
+        )
         wrong += disk.wrong
     except NoSmallDisk as error:
         figures["a full disk, and one that cannot be written"] = {f"skipped: {error}": ""}

@@ -8,7 +8,8 @@ from random import Random
 from soak.small_disk import SmallDisk
 from soak.trial import Trial
 
-SMALL, LARGE = "4m", "256m"
+# KiB: of the disk, then what is left free of it to fill it again, and to go on.
+SMALL, LITTLE, ROOM = 4 << 10, 256, 64 << 10
 RATE = 1000.0
 REFUSED, ACCEPTED = 20, 300
 UNAVAILABLE = 6
@@ -28,34 +29,50 @@ class FullDisk:
     def wrong(self) -> list[str]:
         return self._trial.ledger.wrong
 
-    async def run(self) -> Figures:
+    async def run(self, rounds: int = 1) -> Figures:
         """Raises NoSmallDisk where there can be none."""
         with self._disk as disk:
             async with self._trial as trial:
                 await trial.start()
-                await self._until_refused()
-                accepted_first = trial.ledger.accepted
-                await trial.server.end()
-                await trial.spawn()
-                await trial.server.listening()  # also on a disk without room
-                await self._until_refused()
-                disk.resize(LARGE)
-                await self._until_accepted()
-                await trial.server.end()
-                await self._be_read_only()
-                await trial.start()
+                for _ in range(rounds):
+                    await self._fill_up()
+                    disk.leave_free(ROOM)
+                    await self._until_accepted()
+                    await trial.server.end()
+                    await self._be_read_only()
+                    disk.leave_free(LITTLE)
+                    await trial.start()
+                disk.leave_free(ROOM)
                 await self._until_accepted()
                 await trial.settle()
         ledger = trial.ledger
         return {
-            "events accepted before the disk was full": accepted_first,
+            "times that the disk was full": rounds,
             "events accepted (202)": ledger.accepted,
             "requests refused (503)": ledger.counts["requests refused"],
+            "starts refused for want of room": ledger.counts["starts refused"],
+            "starts refused on a read-only disk": rounds,
             "failed transactions": trial.server.said["store failed"],
             "deliveries": ledger.counts["delivered"],
             "lost": ledger.counts["lost"],
             "faults": ledger.counts["faults"],
         }
+
+    async def _fill_up(self) -> None:
+        """Publish until the disk is full, and start another server on the full disk."""
+        trial = self._trial
+        await self._until_refused()
+        await trial.server.end()
+        await trial.spawn()
+        try:
+            await trial.server.listening()
+        except RuntimeError as error:
+            # It cannot work without an index of the log, for which there need be no room.
+            self._judge(await trial.server.end(), "no room", str(error))
+            self._trial.ledger.counts["starts refused"] += 1
+            self._disk.leave_free(LITTLE)
+            await trial.start()
+        await self._until_refused()
 
     async def _be_read_only(self) -> None:
         """A server cannot start then, says so, and leaves the store as it is."""
@@ -64,8 +81,11 @@ class FullDisk:
             code, _, words = await self._trial.home.run("serve", "--port", "0")
         finally:
             self._disk.remount("rw")
-        if code != UNAVAILABLE or "ead-only" not in words:
-            self._trial.ledger.fault(f"on a read-only disk the server ended with {code}: {words}")
+        self._judge(code, "ead-only", words)
+
+    def _judge(self, code: int, why: str, words: str) -> None:
+        if code != UNAVAILABLE or why not in words:
+            self._trial.ledger.fault(f"the server ended with {code}, and did not say {why}: {words}")
 
     async def _until_refused(self) -> None:
         ledger = self._trial.ledger

@@ -25,6 +25,7 @@ from soak.receivers import Receivers
 
 # How many deliveries to one webhook may be under way at once, at most.
 IN_FLIGHT = 64
+RESIDENT_LIMIT = 300 << 20
 JUMP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
 ROUND_SECONDS = 30.0
@@ -169,6 +170,8 @@ class Trial:
         for (start, name), count in ledger.repeats.items():
             if count > IN_FLIGHT:
                 ledger.fault(f"{count} deliveries to {name} were repeated at start {start}: more than in flight")
+        if self.resident > RESIDENT_LIMIT:
+            ledger.fault(f"the server took {self.resident >> 20} MiB of memory")
         ledger.counts["pending"] = len(waiting)
 
 

@@ -634,6 +634,20 @@ def test_a_full_disk_loses_nothing_that_was_accepted(store: SqliteStore, journal
     assert raw(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+@posix
+def test_no_room_for_the_logs_index_is_a_full_disk_too(made: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(StoreFull):
+            SqliteStore.open(made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    SqliteStore.open(made).close()
+
+
 AS_NOBODY = f"""
 import encodings.ascii, os, sys
 from pathlib import Path

@@ -46,7 +46,8 @@ def _translated(error: sqlite3.Error, path: Path) -> QwebhookError:
     if isinstance(error, sqlite3.IntegrityError):
         # A fault of what was to be written: the store is well, and trying it again would fail again.
         return QwebhookError(f"the store {path} cannot take what was to be written: {error}")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(
             f"the store {path} is locked by another process",
@@ -56,7 +57,8 @@ def _translated(error: sqlite3.Error, path: Path) -> QwebhookError:
         return StoreReadOnly(
             f"the store {path} cannot be written", "check the owner and mode of the file and its folder"
         )
-    if code == sqlite3.SQLITE_FULL:
+    # The second: there is no room for the log's index, which every server makes anew.
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StoreFull(f"no room to write to the store {path}", "free disk space; nothing accepted is lost")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreDamaged(f"{path} is not a sound database: {error}", "restore it from a backup")
