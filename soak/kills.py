@@ -86,6 +86,9 @@ class Kills:
         if trial.server.ended:
             trial.ledger.fault("the server ended by itself:\n" + "\n".join(trial.server.lines))
         if trial.ledger.start % self._power_loss_every == 0:
+            # A process that closes a file gives up all its locks on it: whoever copies the store must not be reading it
+            # with SQLite meanwhile, or a checkpoint would change what is being read.
+            await checking
             await self._lose_power()
         await trial.server.end()
         self._counts["kills under load"] += 1

@@ -42,7 +42,8 @@ def read_index(data: bytes) -> Index | None:
 def copy_after_power_loss(pid: int, store: Path, folder: Path, random: Random) -> Path | None:
     """Stop the process that serves a store, and put into the folder what a power loss now would leave of the store.
 
-    The process stays stopped. None if it was stopped while it changed the index; go on, and try again.
+    It stays stopped. None if it was stopped while it changed the index: try again later. Whoever calls this must have
+    no connection to the store, whose locks it would lose.
     """
     stop(pid)
     index = read_index(Path(f"{store}-shm").read_bytes())

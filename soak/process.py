@@ -124,13 +124,16 @@ class Server:
         """Whether it has ended without having been told to."""
         return self._process is None or self._process.returncode is not None
 
-    async def end(self, how: signal.Signals = signal.SIGKILL) -> int:
-        """End it, and wait until it has; its exit code."""
+    async def end(self, how: signal.Signals | None = None) -> int:
+        """End it by a signal, or at once, and wait until it has ended; its exit code."""
         assert self._process is not None
         assert self._reading is not None
         self.up.clear()
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(how)
+            if how is None:
+                self._process.kill()
+            else:
+                self._process.send_signal(how)
         try:
             code = await asyncio.wait_for(self._process.wait(), PATIENCE)
         except TimeoutError:

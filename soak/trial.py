@@ -108,8 +108,9 @@ class Trial:
 
     async def check(self) -> None:
         """What SQLite says of the store; the server may be at work."""
+        start = self.ledger.start
         for problem in await asyncio.to_thread(check_integrity, self.home.store):
-            self.ledger.fault(f"integrity check: {problem}")
+            self.ledger.fault(f"integrity check after start {start}: {problem}")
         self.ledger.counts["integrity checks"] += 1
 
     async def check_by_command(self) -> None:
