@@ -11,10 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+from qwebhook.deliver.lane import MOST_CONCURRENCY
 from soak.events import HOOKS
 from soak.power_loss import check_integrity, copy_after_power_loss, read_only
 from soak.process import Home
-from soak.trial import IN_FLIGHT, JUMP_SECONDS, Trial, key_of, pending
+from soak.trial import JUMP_SECONDS, Trial, key_of, pending
 
 # So short that every start has something to sweep.
 RETENTION = "20s"
@@ -152,7 +153,7 @@ class Kills:
             "pending at the end, for one that never answers": counts["pending"],
             "sent again after kills": sum(by_kill.values()),
             "sent again after one kill, at most": max(by_kill.values(), default=0),
-            "could have been in flight at the kills": kills * IN_FLIGHT * len(HOOKS),
+            "could have been in flight at the kills": kills * MOST_CONCURRENCY * len(HOOKS),
             "resident memory, MB, at most": round(self._trial.resident / 1e6),
             "the store at the end, MB": round(size_of(self._trial.home) / 1e6),
             "lost": counts["lost"],

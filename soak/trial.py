@@ -14,6 +14,7 @@ from typing import Self
 
 import aiohttp
 
+from qwebhook.deliver.lane import MOST_CONCURRENCY
 from qwebhook.model.event import read_event
 from soak.changes import Changes
 from soak.events import body_of
@@ -23,8 +24,6 @@ from soak.power_loss import check_integrity, read_only
 from soak.process import PATIENCE, Home, Server
 from soak.receivers import Receivers
 
-# How many deliveries to one webhook may be under way at once, at most.
-IN_FLIGHT = 64
 RESIDENT_LIMIT = 300 << 20
 JUMP_SECONDS = 3600.0
 SETTLE_SECONDS = 300.0
@@ -169,7 +168,7 @@ class Trial:
         for name, number in self.changes.surplus():
             ledger.fault(f"event {number} came to {name}, which was disabled")
         for (start, name), count in ledger.repeats.items():
-            if count > IN_FLIGHT:
+            if count > MOST_CONCURRENCY:
                 ledger.fault(f"{count} deliveries to {name} were repeated at start {start}: more than in flight")
         if self.resident > RESIDENT_LIMIT:
             ledger.fault(f"the server took {self.resident >> 20} MiB of memory")
