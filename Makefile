@@ -38,6 +38,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/lists.py
 	PYTHONPATH=. $(BIN)/python benchmarks/targets.py
 	$(BIN)/python benchmarks/isolation.py
+	$(BIN)/python benchmarks/backlog.py
 	$(BIN)/python benchmarks/throughput.py
 
 # Kills the server again and again for so long, and says what was lost.

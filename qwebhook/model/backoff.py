@@ -19,6 +19,10 @@ SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 8640
 ATTEMPTS = len(SCHEDULE) + 1
 SPAN = sum(SCHEDULE)
 JITTER = 0.1
+# Of a webhook's own schedule, in seconds.
+LONGEST_RETRY = 7 * 86_400
+# No delivery waits longer for its next attempt, whatever was asked for.
+LONGEST_WAIT = max(SPAN, LONGEST_RETRY) * (1 + JITTER)
 
 
 def retry_delay(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from qwebhook.model import catalogue
+from qwebhook.model.backoff import LONGEST_RETRY
 from qwebhook.model.consent import MOST_PER_MINUTE, is_origin
 from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.event import is_well_formed_type
@@ -35,7 +36,6 @@ MAX_DESCRIPTION = 4096
 MAX_URL = 4096
 MAX_EVENT_TYPES = 200
 MAX_RETRIES = 30
-LONGEST_RETRY = 7 * 86_400
 SCHEMES = ("https", "http", "mailto", *SHEET_SCHEMES, "notify", "exec")
 # Of what they make for people, an event as it came is no part.
 RENDERED_SCHEMES = ("mailto", *SHEET_SCHEMES, "notify")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from qwebhook.model.backoff import SPAN
+from qwebhook.model.backoff import LONGEST_WAIT
 from qwebhook.model.delivery import (
     DISABLED_EVENT,
     Delivered,
@@ -405,7 +405,7 @@ class SqliteJournal:
 
     def hasten(self, now: int) -> None:
         """See Journal.hasten."""
-        times = now, now + round(SPAN * 1000)
+        times = now, now + round(LONGEST_WAIT * 1000)
         with store_errors(self._connection.path):
             if not self._connection.execute(_SQL["any_beyond"], times).fetchone()[0]:
                 return
