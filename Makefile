@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 NODE_MODULES := tests/node/node_modules
 NODE_READY := $(NODE_MODULES)/ready
 
-.PHONY: demo test test-node test-all lint types check bench soak completions build clean
+.PHONY: demo test test-node test-all lint types check bench soak fuzz completions build clean
 
 demo: $(READY)
 	$(BIN)/qwebhook demo
@@ -45,6 +45,12 @@ bench: $(READY)
 MINUTES ?= 30
 soak: $(READY)
 	$(BIN)/python -m soak --minutes $(MINUTES)
+
+# Looks for faults in what is read from outside, each for so long. There is no atheris for every system.
+SECONDS ?= 60
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 completions: $(READY)
 	$(BIN)/qwebhook completion bash > completions/qwebhook.bash
