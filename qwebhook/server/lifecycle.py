@@ -422,9 +422,10 @@ def _tune_interpreter() -> None:
 async def _sweep(writer: Writer, retention: float, log: Log) -> None:
     """Delete old history now and every hour, in steps small enough not to be noticed."""
     while True:
-        before = clock() - round(retention * 1000)
+        now = clock()
+        before = now - round(retention * 1000)
         try:
-            while await writer.run(lambda journal: journal.sweep(before, SWEEP_STEP)):  # noqa: B023, ASYNC110
+            while await writer.run(lambda journal: journal.sweep(before, SWEEP_STEP, now)):  # noqa: B023, ASYNC110
                 await asyncio.sleep(SWEEP_PAUSE)
         except Exception as error:
             log.warning("sweep failed", reason=error.message if isinstance(error, QwebhookError) else repr(error))

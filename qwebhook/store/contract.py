@@ -377,6 +377,10 @@ class BackfillStep(msgspec.Struct):
     claims: list[Claim]
 
 
+# Later than any time.
+NEVER = 1 << 62
+
+
 class Journal(Protocol):
     """The queue and the history, as the delivery engine sees them. Times are milliseconds since the epoch."""
 
@@ -451,10 +455,11 @@ class Journal(Protocol):
     def check_writable(self) -> None:
         """Raises Unavailable if nothing can be written now."""
 
-    def sweep(self, before: int, limit: int) -> int:
+    def sweep(self, before: int, limit: int, now: int = NEVER) -> int:
         """Delete up to `limit` deliveries and events from before a time, pending ones never; how many went.
 
-        0 only when nothing is left to delete.
+        0 only when nothing is left to delete. now: what is from after it, when the clock was ahead, stays, and keeps
+        nothing else.
         """
 
     def close(self) -> None: ...

@@ -884,6 +884,19 @@ def test_old_history_goes_in_small_steps(store: Store, journal: Journal) -> None
     assert swept(journal, NOW + 1, 2) == []
 
 
+def test_what_was_written_before_the_clock_was_set_back_does_not_keep_older_history(
+    store: Store, journal: Journal
+) -> None:
+    make(store)
+    ahead = accept(journal, *(f"ahead{number}" for number in range(5)), now=NOW + 365 * DAY)
+    journal.write([], [delivered(claim) for claim in ahead], NOW + 365 * DAY)
+    old = accept(journal, "old")
+    journal.write([], [delivered(old[0])], NOW)
+    assert journal.sweep(NOW + 1, 2, NOW + DAY) == 2
+    assert journal.sweep(NOW + 1, 2, NOW + DAY) == 0
+    assert len(records(store)) == 5
+
+
 def test_what_is_as_young_as_the_time_given_stays(store: Store, journal: Journal) -> None:
     make(store)
     (claim,) = accept(journal, "a")

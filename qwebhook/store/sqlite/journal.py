@@ -28,6 +28,7 @@ from qwebhook.model.identifiers import row_id
 from qwebhook.model.timestamps import humanised, to_rfc3339
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
+    NEVER,
     Accepted,
     BackfillStep,
     Claim,
@@ -430,9 +431,9 @@ class SqliteJournal:
         with self._connection.transaction():
             self._connection.execute(_SQL["try_to_write"])
 
-    def sweep(self, before: int, limit: int) -> int:
+    def sweep(self, before: int, limit: int, now: int = NEVER) -> int:
         """See Journal.sweep."""
-        return self._sweeper.sweep(before, limit)
+        return self._sweeper.sweep(before, limit, now)
 
     def close(self) -> None:
         """See Journal.close."""

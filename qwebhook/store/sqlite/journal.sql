@@ -59,9 +59,9 @@ SELECT count(*), min(triggered_at) FROM pending
 
 -- name: oldest_events
 -- What may be deleted, then what is too young for it: rows are in order of time. Here and below, ?2 is the time that
--- divides them, and what must stay although it is old is passed over.
+-- divides them; passed over is what must stay although it is old, and what is from after ?4, when the clock was ahead.
 SELECT row, accepted_at FROM event
-WHERE row > ?1 AND (accepted_at >= ?2 OR (
+WHERE row > ?1 AND accepted_at <= ?4 AND (accepted_at >= ?2 OR (
     NOT EXISTS (SELECT 1 FROM pending WHERE pending.event = event.row)
     AND NOT EXISTS (SELECT 1 FROM event_resent WHERE event_resent.event = event.row AND event_resent.at >= ?2)
 )) ORDER BY row LIMIT ?3
@@ -71,7 +71,7 @@ DELETE FROM event WHERE row = ?
 
 -- name: oldest_deliveries
 SELECT sequence, triggered_at FROM delivery
-WHERE sequence > ?1 AND (triggered_at >= ?2 OR state <> 'retrying') ORDER BY sequence LIMIT ?3
+WHERE sequence > ?1 AND triggered_at <= ?4 AND (triggered_at >= ?2 OR state <> 'retrying') ORDER BY sequence LIMIT ?3
 
 -- name: delete_delivery
 DELETE FROM delivery WHERE sequence = ?
@@ -81,7 +81,7 @@ DELETE FROM attempt WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63
 
 -- name: oldest_keys
 -- None of these has to stay.
-SELECT row, accepted_at FROM event_key WHERE row > ?1 AND ?2 IS NOT NULL ORDER BY row LIMIT ?3
+SELECT row, accepted_at FROM event_key WHERE row > ?1 AND accepted_at <= ?4 AND ?2 IS NOT NULL ORDER BY row LIMIT ?3
 
 -- name: delete_key
 DELETE FROM event_key WHERE row = ?

@@ -16,24 +16,24 @@ class Sweeper:
         self._connection = connection
         self._places = {"deliveries": 0, "events": 0, "keys": 0}
 
-    def sweep(self, before: int, limit: int) -> int:
+    def sweep(self, before: int, limit: int, now: int) -> int:
         """Delete up to `limit` rows of each kind from before a time (ms); how many went.
 
         Pending deliveries and their events stay, however old. Keys stay `KEY_RETENTION` longer than asked for
-        events of that age, since a duplicate may come late.
+        events of that age, since a duplicate may come late. What is from after now is passed over.
         """
         with self._connection.transaction():
-            deliveries = self._old("deliveries", before, limit)
+            deliveries = self._old("deliveries", before, limit, now)
             self._connection.executemany(_SQL["delete_attempts"], deliveries)
             self._connection.executemany(_SQL["delete_delivery"], deliveries)
-            events = self._old("events", before, limit)
+            events = self._old("events", before, limit, now)
             self._connection.executemany(_SQL["delete_event"], events)
-            keys = self._old("keys", before - KEY_RETENTION, limit)
+            keys = self._old("keys", before - KEY_RETENTION, limit, now)
             self._connection.executemany(_SQL["delete_key"], keys)
         return len(deliveries) + len(events) + len(keys)
 
-    def _old(self, table: str, before: int, limit: int) -> list[tuple[int]]:
-        parameters = (self._places[table], before, limit)
+    def _old(self, table: str, before: int, limit: int, now: int) -> list[tuple[int]]:
+        parameters = (self._places[table], before, limit, now)
         rows = self._connection.execute(_SQL[f"oldest_{table}"], parameters).fetchall()
         old = [(row,) for row, time in rows if time < before]
         # At the end of what is old a round is over: the next one looks again at what had to stay.
