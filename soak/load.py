@@ -74,6 +74,8 @@ class Load:
                 self._ledger.fault(f"POST /events was answered {status}: {answer}")
                 return
             self._ledger.refused()
+            # A disk that fills up at the very end of a commit can leave a whole transaction, which a restart finds.
+            again = True
             await asyncio.sleep(REFUSED_SECONDS)
         if answer["duplicates"]:
             self._judge_duplicates(answer["duplicates"], numbers, again)
