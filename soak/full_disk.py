@@ -9,9 +9,9 @@ from soak.small_disk import SmallDisk
 from soak.trial import Trial
 
 # KiB: of the disk, then what is left free of it to fill it again, and to go on.
-SMALL, LITTLE, ROOM = 4 << 10, 256, 64 << 10
+SMALL, LITTLE, ROOM = 3 << 10, 256, 64 << 10
 RATE = 1000.0
-REFUSED, ACCEPTED = 20, 300
+REFUSED, ACCEPTED = 10, 100
 UNAVAILABLE = 6
 
 Figures = dict[str, float]
