@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,11 +17,12 @@ CORE = "/api/core"
 PREFIXES = (V1, CORE)
 OWN = "/api/qwebhook/v1"
 Json = dict[str, Any]
+_numbers = count(1)
 
 
 def unique(stem: str = "w") -> str:
     """A name or an event type that no other test uses."""
-    return f"{stem}.{uuid.uuid4().hex}"
+    return f"{stem}.n{next(_numbers)}"
 
 
 class Client:
