@@ -100,6 +100,9 @@ def end_server() -> None:
         server = _server()
         server.close()
         shutil.rmtree(server.home.folder)
+        # Tests of other folders may come between: whoever needs one then starts another.
+        _server.cache_clear()
+        _token.cache_clear()
 
 
 @cache
