@@ -61,7 +61,8 @@ def misfit(error: msgspec.ValidationError, wanted: Any = None, at: str = "") -> 
     elif limit := _LIMIT.fullmatch(what):
         words = f"must {'have' if limit[1] else 'be'} {limit[3]} at {'least' if limit[2] == '>=' else 'most'}"
     elif what.startswith(_ENUM):
-        words = f"is {what.removeprefix(_ENUM)[:_SHOWN]}, not one of {_choices(wanted, below)}"
+        choices = f"not one of {_choices(wanted, below)}" if wanted is not None else "which it cannot be"
+        words = f"is {what.removeprefix(_ENUM)[:_SHOWN]}, {choices}"
     else:
         words = f"does not fit ({what[:1].lower()}{what[1:]})".replace("`", "'")
     return path.removesuffix("[...]").lstrip("."), words

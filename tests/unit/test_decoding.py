@@ -121,3 +121,9 @@ def test_what_a_person_is_told(text: bytes, wanted: Any, words: str) -> None:
     with pytest.raises(NOT_JSON) as refused:
         msgspec.json.decode(text, type=wanted)
     assert decoding_reason(refused.value) == words
+
+
+def test_a_choice_that_is_not_known_is_told_without_the_others() -> None:
+    with pytest.raises(msgspec.ValidationError) as raised:
+        msgspec.json.decode(b'[{"op": "move", "path": "/a"}]', type=list[PatchOperation])
+    assert decoding_reason(raised.value) == "[0].op is 'move', which it cannot be"

@@ -32,14 +32,12 @@ class _Style(NamedTuple):
 
 def write_csv(path: Path, changes: Sequence[Change]) -> list[str]:
     """Make the changes; what came of each, in words. Raises NotWritten, OSError."""
-    text = _read(path)
-    style = _style_of(text)
-    text = text.removeprefix(_MARK)
-    rows = _rows(text, style.delimiter)
+    before = _read(path)
+    style = _style_of(before)
     changes = [msgspec.structs.replace(one, row=_guarded(one.row)) for one in changes]
-    torn = bool(rows) and not text.endswith(("\n", "\r")) and _is_torn(rows, changes)
-    if torn:
-        rows.pop()
+    text = _without_torn_row(before.removeprefix(_MARK), changes, style)
+    torn = len(text) < len(before.removeprefix(_MARK))
+    rows = _rows(text, style.delimiter)
     table = Table(rows[0] if rows else (), rows[1:])
     words = [table.apply(change) for change in changes]
     if rows and table.only_added and not torn:
@@ -67,22 +65,20 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
         # A blank line is no row, and goes when the file is written anew.
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
     except csv.Error as error:
-        if not str(error).startswith("unexpected end of data"):
-            raise NotWritten(f"the file is no CSV: {error}") from None
-    # Within quotes at the end: what a crash has left of a row.
-    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        raise NotWritten(f"the file is no CSV: {error}") from None
 
 
-def _is_torn(rows: list[list[str]], changes: Sequence[Change]) -> bool:
-    """Whether the last row, which no line end follows, is what a crash has left of one of those to be written."""
-    header, last = rows[0], rows[-1]
-    if len(rows) == 1:
-        return False
-    if len(last) < len(header):
-        return True
-    keys = {change.key for change in changes if change.mode == "append"}
-    ids = [str(change.row[change.key]) for change in changes if change.mode == "append"]
-    return any(header[-1] == key and any(one != last[-1] and one.startswith(last[-1]) for one in ids) for key in keys)
+def _without_torn_row(text: str, changes: Sequence[Change], style: _Style) -> str:
+    """Without what a crash has left of one of the rows that are to be written: a beginning of it, at the end."""
+    if not text or text.endswith(("\n", "\r")):
+        return text
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=style.delimiter), [])
+    for change in changes:
+        row = _written([[change.row.get(name) for name in header]], style).removesuffix(style.line_end)
+        for length in range(len(row) - 1, 0, -1):
+            if text.endswith(row[:length]) and text[:-length].endswith(("\n", "\r")):
+                return text[:-length]
+    return text
 
 
 def _style_of(text: str) -> _Style:
