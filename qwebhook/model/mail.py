@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import msgspec
 
@@ -47,9 +47,13 @@ def read_mailto(url: str) -> MailTarget:
     """Raises InvalidWebhook for what is no mailto: URL, or names an address that is none."""
     path, _, query = url.partition(":")[2].partition("?")
     fields: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for part in filter(None, query.split("&")):
+        # A plus is one here, and no space as in forms: addresses have it (RFC 6068, section 5).
+        name, value = (unquote(side) for side in part.partition("=")[::2])
         if name.lower() not in FIELDS:
             raise InvalidWebhook("url", f"has {name[:40]!r}, which is not taken", f"use {', '.join(FIELDS)}")
+        if name.lower() in fields:
+            raise InvalidWebhook("url", f"has {name.lower()} twice", "separate addresses by commas")
         fields[name.lower()] = value
     target = MailTarget(
         to=_split(unquote(path)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
+from qwebhook.model.mail import read_mailto
 from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings, Webhook
 from qwebhook.render.message import NO_NAMES, Names, variables
@@ -12,8 +13,15 @@ from qwebhook.render.template import Escaping, cached_template
 _MEDIA_TYPES: dict[Escaping, str] = {"json": "application/json", "none": "text/plain; charset=utf-8"}
 
 
-def check_rendering(settings: Settings) -> None:
-    """Refuse a preset that is not there, and a template that cannot be compiled. Raises InvalidWebhook."""
+def check_rendering(url: str, settings: Settings) -> None:
+    """Refuse a preset that is not there, and a template that cannot be compiled. Raises InvalidWebhook.
+
+    url: the webhook's; that of a mail may hold templates.
+    """
+    if url[:7].lower() == "mailto:":
+        target = read_mailto(url)
+        for part in (*target.to, *target.cc, *target.bcc, target.subject):
+            _check_template("url", part, "none")
     if settings.preset is not None and settings.preset not in PRESETS:
         raise InvalidWebhook("qwebhook.preset", f"is {settings.preset[:80]!r}", f"use {', '.join(PRESETS)}")
     for header, place in (settings.sheet.columns if settings.sheet is not None else {}).items():

@@ -310,12 +310,18 @@ def test_no_event_adds_a_header(name: str, mail: str) -> None:
         ("mailto:a", "is no mail address"),
         ("mailto:a@example.com?x=1", "'x', which is not taken"),
         ("mailto:a@example.com?cc=b", "'b' is no mail address"),
+        ("mailto:a@example.com?cc=b@example.com&CC=c@example.com", "has cc twice"),
         ("mailto:" + ",".join(f"a{number}@example.com" for number in range(51)), "names 51 addresses"),
     ],
 )
 def test_urls_that_are_refused(url: str, words: str) -> None:
     with pytest.raises(InvalidWebhook, match=words):
         read_mailto(url)
+
+
+def test_a_plus_is_a_plus() -> None:
+    target = read_mailto("mailto:a+1@example.com?cc=b+2@example.com&subject=1+1%20is%202%2B0")
+    assert (target.to, target.cc, target.subject) == (["a+1@example.com"], ["b+2@example.com"], "1+1 is 2+0")
 
 
 def test_addresses() -> None:

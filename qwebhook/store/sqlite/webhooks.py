@@ -11,6 +11,7 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import Ambiguous, InvalidWebhook, NotFound, QuotaExceeded, StoreKeyProblem
 from qwebhook.model.identifiers import random_id
 from qwebhook.model.patch import Patched, PatchOperation, apply_patch, apply_replacement
+from qwebhook.model.sheet import is_template
 from qwebhook.model.signature import MOST_SECRETS, TimedSecret, check_secret
 from qwebhook.model.webhook import Settings, Webhook, WebhookDraft, WebhookReplacement, check_draft
 from qwebhook.store.contract import Page, WebhookQuery
@@ -73,7 +74,7 @@ class Webhooks:
 
     def create(self, draft: WebhookDraft, by: str, limit: int | None) -> Webhook:
         check_draft(draft)
-        _check_rendering(draft.qwebhook)
+        _check_rendering(draft.url, draft.qwebhook)
         now = self._clock()
         identifier = random_id(now, os.urandom(10))
         secrets = [(draft.secret, None)] if draft.secret is not None else []
@@ -116,8 +117,8 @@ class Webhooks:
             row, before = columns[0], webhook_from(columns)
             patched = decide(before, row)
             after = patched.webhook
-            if after.qwebhook is not before.qwebhook:
-                _check_rendering(after.qwebhook)
+            if after.qwebhook is not before.qwebhook or after.url != before.url:
+                _check_rendering(after.url, after.qwebhook)
             if after.enabled and not before.enabled:
                 self._connection.execute(_SQL["clear_failing"], (row,))
             self.update(row, after, self._clock(), by)
@@ -237,9 +238,9 @@ def _as_read(draft: WebhookDraft) -> Webhook:
     )
 
 
-def _check_rendering(settings: Settings) -> None:
+def _check_rendering(url: str, settings: Settings) -> None:
     # The template engine takes longer to import than a short command may last.
-    if settings.preset is not None or settings.template is not None:
+    if (settings.preset, settings.template, settings.sheet) != (None, None, None) or is_template(url):
         from qwebhook.render.body import check_rendering
 
-        check_rendering(settings)
+        check_rendering(url, settings)

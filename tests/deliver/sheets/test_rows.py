@@ -79,7 +79,7 @@ def test_what_cannot_be_is_refused_when_it_is_made(url: str, sheet: dict[str, An
     made = webhook(url=url, qwebhook=Settings(sheet=SheetSettings(**sheet)))
     with pytest.raises(InvalidWebhook) as raised:
         check_fields(made)
-        check_rendering(made.qwebhook)
+        check_rendering(made.url, made.qwebhook)
     assert words in raised.value.message
 
 
