@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from qwebhook.model import catalogue
 from qwebhook.model.errors import InvalidWebhook
 
 FILE_SCHEMES = ("csv", "xlsx")
@@ -41,7 +42,9 @@ class SheetSettings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=
     modes: dict[str, Mode] = {}
 
     def mode_of(self, event_type: str) -> Mode:
-        return self.modes.get(event_type, self.mode)
+        """The same under every name of the event type."""
+        canonical = catalogue.canonical(event_type)
+        return next((mode for name, mode in self.modes.items() if catalogue.canonical(name) == canonical), self.mode)
 
 
 class GoogleAccount(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -112,8 +115,9 @@ def check_sheet(sheet: SheetSettings, event_types: Sequence[str]) -> None:
         raise InvalidWebhook(
             "qwebhook.sheet.columns", f"{ID_COLUMN!r} is the column of the event's id", "choose another header"
         )
+    subscribed = {catalogue.canonical(name) for name in event_types}
     for name in sheet.modes:
-        if name not in event_types:
+        if catalogue.canonical(name) not in subscribed:
             raise InvalidWebhook("qwebhook.sheet.modes", f"{name[:80]!r} is not among the event types")
     keyed = [mode for mode in (sheet.mode, *sheet.modes.values()) if mode != "append"]
     if keyed and sheet.key is None:

@@ -51,6 +51,15 @@ def test_the_mode_may_depend_on_the_type() -> None:
     assert (marked.mode, marked.row["Id"], list(marked.row)) == ("mark", "u1", ["Id", "deleted"])
 
 
+def test_the_mode_is_that_of_the_type_under_any_of_its_names() -> None:
+    old = "com.qlik.core.user.deleted"
+    sheet = SheetSettings(columns=COLUMNS, key="Id", mode="upsert", modes={DELETED: "mark"})
+    assert change(sheet, user(1, old)).mode == "mark"
+    sheet = SheetSettings(columns=COLUMNS, key="Id", mode="upsert", modes={old: "mark"})
+    check_fields(at("csv:/a/b.csv", columns=COLUMNS, key="Id", mode="upsert", modes={old: "mark"}).webhook)
+    assert change(sheet, user(1, DELETED)).mode == "mark"
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_an_event_without_its_key_is_dead(value: Any) -> None:
     with pytest.raises(RenderFailed, match="key column 'Id'"):
