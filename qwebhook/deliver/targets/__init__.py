@@ -101,21 +101,33 @@ class Targets:
 
     async def send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         """Send what has been prepared for the endpoint."""
+        try:
+            return await self._send(endpoint, prepared)
+        except Exception as error:
+            return settled(prepared, _unexpected(error))
+
+    async def write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
+        """Make several changes to the endpoint's spreadsheet, in order and at once."""
+        try:
+            return await self._write(endpoint, prepared)
+        except Exception as error:
+            return [settled(one, _unexpected(error)) for one in prepared]
+
+    async def _send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         scheme = endpoint.scheme
         if scheme == "mailto":
             return await self._send_mail(prepared)
         if scheme == "exec":
             return await self._run(endpoint, prepared)
         if scheme in SHEET_SCHEMES:
-            return (await self.write(endpoint, [prepared]))[0]
+            return (await self._write(endpoint, [prepared]))[0]
         if scheme == "notify":
             from qwebhook.deliver.targets import notify
 
             return await notify.send(prepared, self._allowed.services)
         return await self._sender.send(prepared)
 
-    async def write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
-        """Make several changes to the endpoint's spreadsheet, in order and at once."""
+    async def _write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
         if self._sheets is None:
             from qwebhook.deliver.targets.sheets import Sheets
 
@@ -147,6 +159,13 @@ class Targets:
             await self._mailer.close()
         if self._sheets is not None:
             self._sheets.close()
+
+
+def _unexpected(error: Exception) -> Settled:
+    """What nobody foresaw of a library, whose words may hold anything: without an outcome, the delivery would be in
+    flight until the next start.
+    """
+    return Settled("again", f"it could not be sent: {type(error).__name__}")
 
 
 def settled(

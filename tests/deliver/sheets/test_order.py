@@ -111,3 +111,27 @@ def test_one_event_that_makes_no_row_does_not_hold_the_others(store: SqliteStore
         assert sorted(states(engine, webhook)) == [("dead", 1)] + [("delivered", 1)] * 3
 
     with_engine(store, test, Allowed(folders=[file.parent]))
+
+
+def test_what_nobody_foresaw_of_a_library_is_tried_again(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = csv_file.write_csv
+
+    def surprised(path: Path, changes: list[object]) -> list[str]:
+        monkeypatch.setattr(csv_file, "write_csv", write)
+        raise OverflowError("secret")
+
+    monkeypatch.setattr(csv_file, "write_csv", surprised)
+
+    async def test(engine: Engine) -> None:
+        webhook = engine.create("rows", f"csv:{file}", sheet=IDS)
+        await engine.publish(3)
+        await engine.pass_time(60)
+        assert ids(file) == ["0", "1", "2"]
+        assert states(engine, webhook) == [("delivered", 2)] * 3
+        first = engine.store.list_deliveries(DeliveryQuery(webhook_id=webhook.id, limit=1)).items[0].id
+        reasons = [one.reason for one in engine.store.list_attempts(webhook.id, first)]
+        assert "it could not be sent: OverflowError" in reasons
+
+    with_engine(store, test, Allowed(folders=[file.parent]))
