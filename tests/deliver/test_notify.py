@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from qwebhook.deliver.sender import Sender
-from qwebhook.deliver.targets import Allowed, Targets, prepare
+from qwebhook.deliver.targets import Allowed, Targets, notify, prepare
+from qwebhook.deliver.targets.notify import _said_here, _without_secrets
 from qwebhook.model.addresses import AddressPolicy
-from qwebhook.model.delivery import Settled
+from qwebhook.model.delivery import Failure, Settled
 from qwebhook.model.errors import InvalidWebhook
 from qwebhook.model.webhook import Settings, check_url
 from tests.builders import APP_CREATED, cloud_event_body, endpoint, webhook
@@ -97,6 +99,52 @@ def test_what_is_not_configured_is_dead(services: dict[str, str], words: str) ->
     result = told(services)
     assert (result.verdict, words in result.words) == ("never", True)
     assert "very-secret" not in result.words
+
+
+def test_what_a_service_takes_for_markup_is_escaped(service: Service) -> None:
+    told({"team": f"json://127.0.0.1:{service.port}?format=html"}, template="{{ data.name }} <b>")
+    assert service.got[0]["message"] == "Sales&nbsp;&lt;b&gt;"
+
+
+def test_a_secret_is_not_shown_as_it_stands_when_it_is_decoded() -> None:
+    words = _without_secrets("HTTP 401 for p@ssword, p%40ssword", "json://me:p%40ssword@127.0.0.1/")
+    assert words == "HTTP 401 for …, …"
+
+
+def test_what_is_said_of_one_service_is_not_shown_for_another() -> None:
+    logger = logging.getLogger("apprise")
+    with _said_here() as said:
+        other = threading.Thread(target=logger.warning, args=("of another, with its secret",))
+        other.start()
+        other.join()
+        logger.warning("of this one")
+    assert said == ["of this one"]
+
+
+def test_a_service_that_hangs_holds_up_no_other_and_not_the_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    tell = notify._tell
+
+    def hangs(name: str, url: str, body: bytes) -> Settled:
+        return tell(name, url, body) if name == "team" else Settled("again", str(released.wait()))
+
+    monkeypatch.setattr(notify, "_tell", hangs)
+    url = f"json://127.0.0.1:{service.port}"
+
+    async def run() -> None:
+        notifier = notify.Notifier({"team": url, "hangs": url}, 0.05)
+        slow, quick = endpoint(webhook(url="notify:hangs")), endpoint(webhook(url="notify:team"))
+        hung = [notifier.send(prepare(slow, bytes(16), APP_CREATED, BODY, NOW)) for _ in range(50)]
+        assert {type(one.result) for one in await asyncio.gather(*hung)} == {Failure}
+        notifier._total = 15
+        sent = await notifier.send(prepare(quick, bytes(16), APP_CREATED, BODY, NOW))
+        assert sent.result == Settled("done", "team was told")
+
+    asyncio.run(run())  # which waits for the default executor's threads
+    assert not released.is_set()
+    released.set()
 
 
 @pytest.mark.parametrize("url", ["notify:", "notify:a b", "notify:slack://token", "notify:../x"])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qwebhook.deliver.names import NameFinder
     from qwebhook.deliver.sender import Sender
     from qwebhook.deliver.targets.mail import Mailer
+    from qwebhook.deliver.targets.notify import Notifier
     from qwebhook.deliver.targets.sheets import Sheets
     from qwebhook.render.message import Names
 
@@ -93,6 +94,7 @@ class Targets:
         self._names = names
         self._allowed = allowed
         self._mailer: Mailer | None = None
+        self._notifier: Notifier | None = None
         self._sheets: Sheets | None = None
 
     async def names(self, event_type: str, body: bytes) -> Names | None:
@@ -122,9 +124,7 @@ class Targets:
         if scheme in SHEET_SCHEMES:
             return (await self._write(endpoint, [prepared]))[0]
         if scheme == "notify":
-            from qwebhook.deliver.targets import notify
-
-            return await notify.send(prepared, self._allowed.services)
+            return await self._notify(prepared)
         return await self._sender.send(prepared)
 
     async def _write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
@@ -142,6 +142,13 @@ class Targets:
 
             self._mailer = Mailer(self._allowed.mail)
         return await self._mailer.send(prepared)
+
+    async def _notify(self, prepared: PreparedRequest) -> Exchange:
+        if self._notifier is None:
+            from qwebhook.deliver.targets.notify import Notifier
+
+            self._notifier = Notifier(self._allowed.services)
+        return await self._notifier.send(prepared)
 
     async def _run(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         if not self._allowed.commands:

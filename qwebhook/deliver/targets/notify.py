@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
+from qwebhook.deliver.daemon_threads import DaemonThreads
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
@@ -19,6 +24,7 @@ from qwebhook.render.presets import preset_template
 
 INSTALL = "pip install 'qwebhook[notify]'"
 TOTAL_SECONDS = 15.0
+THREADS = 4  # of each service
 
 
 class Message(msgspec.Struct):
@@ -40,24 +46,38 @@ def prepare(endpoint: Endpoint, event_type: str, body: bytes, names: Names = NO_
     return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(message), method="NOTIFY")
 
 
-async def send(prepared: PreparedRequest, services: Mapping[str, str]) -> Exchange:
-    """Tell the service. services: their URLs by name, which are shown nowhere."""
-    name = prepared.url.partition(":")[2]
-    url = services.get(name)
-    if url is None:
-        return settled(prepared, Settled("never", f"no service {name} is configured: [notify] in config.toml"))
-    started_at, start = time.time_ns() // 1_000_000, time.perf_counter()
-    result: Settled | Failure
-    try:
-        result = await asyncio.wait_for(asyncio.to_thread(_tell, name, url, prepared.body), TOTAL_SECONDS)
-    except TimeoutError:
-        result = Failure("timeout", f"no answer within {TOTAL_SECONDS:g} s")
-    return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
+class Notifier:
+    """Tells services. For one event loop.
+
+    services: their URLs by name, which are shown nowhere.
+    """
+
+    def __init__(self, services: Mapping[str, str], total: float = TOTAL_SECONDS) -> None:
+        self._services = services
+        self._total = total
+        # Nobody can end a call of Apprise's: one that hangs holds up neither other services nor the end of the process.
+        self._threads = {name: DaemonThreads("qwebhook-notify", THREADS) for name in services}
+
+    async def send(self, prepared: PreparedRequest) -> Exchange:
+        """Tell the service, and say what came of it."""
+        name = prepared.url.partition(":")[2]
+        url = self._services.get(name)
+        if url is None:
+            return settled(prepared, Settled("never", f"no service {name} is configured: [notify] in config.toml"))
+        started_at, start = time.time_ns() // 1_000_000, time.perf_counter()
+        result: Settled | Failure
+        telling = asyncio.get_running_loop().run_in_executor(self._threads[name], _tell, name, url, prepared.body)
+        try:
+            result = await asyncio.wait_for(telling, self._total)
+        except TimeoutError:
+            result = Failure("timeout", f"no answer within {self._total:g} s")
+        return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
 
 
 def _tell(name: str, url: str, body: bytes) -> Settled:
     try:
         import apprise
+        from apprise.conversion import convert_between
     except ImportError:
         return Settled("never", f"notify needs a library: {INSTALL}")
     message = msgspec.json.decode(body, type=Message)
@@ -65,24 +85,46 @@ def _tell(name: str, url: str, body: bytes) -> Settled:
     asset = apprise.AppriseAsset(
         async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY, interpret_escapes=False
     )
-    service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    if service is None:
-        return Settled("never", f"the URL of {name} in [notify] is none that Apprise knows")
-    with apprise.LogCapture(level=apprise.logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+    with _said_here() as said:
+        service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+        if service is None:
+            return Settled("never", f"the URL of {name} in [notify] is none that Apprise knows")
         try:
-            done = service.notify(body=message.text, title=message.title, body_format=apprise.NotifyFormat.TEXT)
+            # Not by `Apprise.notify`, which does the same on threads that all services share.
+            wanted = service.resolve_format(apprise.NotifyFormat.TEXT)
+            text = convert_between(apprise.NotifyFormat.TEXT, wanted, message.text)  # type: ignore[no-untyped-call]
+            done = service.notify(body=text, title=message.title, body_format=wanted)
         except Exception as error:  # its plugins are many, and of many hands
             return Settled("again", f"{name} was not told: {type(error).__name__}")
-        words = _without_secrets(said.getvalue(), url)
     if done:
         return Settled("done", f"{name} was told")
-    last = words.strip().splitlines()[-1][:200] if words.strip() else "Apprise does not say why"
-    return Settled("again", f"{name} was not told: {last}")
+    lines = _without_secrets("\n".join(said), url).strip().splitlines()
+    return Settled("again", f"{name} was not told: {lines[-1][:200] if lines else 'Apprise does not say why'}")
+
+
+@contextlib.contextmanager
+def _said_here() -> Iterator[list[str]]:
+    """What Apprise logs within the block, on this thread: what it says on others is of other services."""
+    said: list[str] = []
+    thread = threading.get_ident()
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                said.append(record.getMessage())
+
+    handler, logger = Kept(logging.WARNING), logging.getLogger("apprise")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def _without_secrets(words: str, url: str) -> str:
     """Without any part of the URL, since nearly each may be a token."""
-    for part in sorted(set(re.split(r"[/:@?&=,]+", url)), key=len, reverse=True):
+    parts = re.split(r"[/:@?&=,]+", url)
+    for part in sorted({*parts, *map(unquote, parts), *map(unquote_plus, parts)}, key=len, reverse=True):
         if len(part) > 3:
             words = words.replace(part, "…")
     return words
