@@ -184,3 +184,14 @@ def test_two_processes_do_not_overwrite_each_other(tmp_path: Path) -> None:
     assert [process.wait(60) for process in running] == [0, 0]
     ids = {row["Id"] for row in csv.DictReader(file.open())}
     assert ids == {f"u{number}" for start in (0, 100) for number in range(start, start + 15)}
+
+
+@pytest.mark.parametrize("header", ['"Name, first, or last";Id;Mail\n', '"Name,\nfirst";Id;Mail\r\n'])
+def test_the_delimiter_is_none_that_stands_within_quotes(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "users.csv"
+    file.write_bytes(header.encode())
+    write(
+        at(f"csv:{file}", columns={"Id": "data.id", "Mail": "data.email"}, key="Id", mode="upsert"), [user(1)], tmp_path
+    )
+    end = header[len(header.rstrip()) :]
+    assert file.read_bytes().decode() == f"{header};u1;u1@example.com{end}"

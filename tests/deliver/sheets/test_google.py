@@ -88,3 +88,8 @@ def test_google_out_of_reach(tmp_path: Path) -> None:
     account = GoogleAccount(credentials=str(key_file(tmp_path, f"{gone}/token")), api=gone)
     (result,) = write(at("gsheet:book/Users"), [user(1)], google=account)
     assert (result.verdict, "not reached" in result.words) == ("again", True)
+
+
+def test_the_name_of_a_sheet_is_the_same_in_any_case(stand_in: Google, put: Put) -> None:
+    put("gsheet:book/USERS", [user(1)], columns={"Id": "data.id"})
+    assert [row[0] for row in stand_in.rows("Users")] == ["Id", "u1"]

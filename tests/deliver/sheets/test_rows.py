@@ -125,3 +125,10 @@ def test_a_change_made_twice_changes_nothing_and_in_between_nothing_depends_on_b
             one_by_one = [table.header, *(row for row in table.rows if row is not None)]
     assert kept(at_once) == kept(Table(one_by_one[0], one_by_one[1:]))
     assert ["z", "old"] in [row[:2] for row in at_once.rows if row is not None]
+
+
+@pytest.mark.parametrize("value", ["\x01", "\x00\x1f"])
+def test_a_key_of_control_characters_alone_is_none(value: str) -> None:
+    # It would be that of every row which has none.
+    with pytest.raises(RenderFailed, match="key column 'Id'"):
+        change(SheetSettings(columns=COLUMNS, key="Id", mode="delete"), user(1, id=value))

@@ -187,3 +187,20 @@ def test_libreoffice_shows_what_was_written(file: Path, tmp_path: Path) -> None:
         ["u3", "Three", "", "", "5"],
         ["u4", "User 4", "u4@example.com", "", ""],
     ]
+
+
+def test_the_name_of_a_sheet_is_the_same_in_any_case(file: Path, tmp_path: Path) -> None:
+    for number in (5, 6):
+        write(at(f"xlsx:{file}#MEMBERS", **KEYED), [user(number)], tmp_path)
+    assert load_workbook(file).sheetnames == ["Members", "Totals"]
+    assert [row[0] for row in values(file)][4:] == ["u5", "u6"]
+
+
+def test_a_cell_that_is_merged_with_others_is_not_written(file: Path, tmp_path: Path) -> None:
+    workbook = load_workbook(file)
+    workbook["Members"].merge_cells("A3:C3")
+    workbook.save(file)
+    before = file.read_bytes()
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(2, UPDATED)], tmp_path)
+    assert (result.verdict, result.words) == ("again", "the cell B3 of 'Members' is merged with others")
+    assert file.read_bytes() == before

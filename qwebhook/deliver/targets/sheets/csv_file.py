@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qwebhook.deliver.targets.sheets.files import replace
-from qwebhook.deliver.targets.sheets.rows import Cell, Change, Table
+from qwebhook.deliver.targets.sheets.rows import Cell, Change, Table, text_of
 from qwebhook.deliver.targets.sheets.trouble import NotWritten
 
 _MARK = "\ufeff"
 # What a spreadsheet would take for a formula; a number with a sign is none.
 _FORMULA = re.compile(r"[=+\-@\t\n]")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+_QUOTED = re.compile(r'"[^"]*("|$)')
+# Characters that hold any header.
+_HEAD = 100_000
 
 
 class _Style(NamedTuple):
@@ -83,7 +86,8 @@ def _without_torn_row(text: str, changes: Sequence[Change], style: _Style) -> st
 
 def _style_of(text: str) -> _Style:
     """That of the file, so that whoever else reads it goes on to be able to."""
-    head = text.removeprefix(_MARK).split("\n", 1)
+    # What stands within quotes, line ends too, says nothing of it.
+    head = _QUOTED.sub("", text.removeprefix(_MARK)[:_HEAD]).split("\n", 1)
     delimiter = max(",;\t", key=head[0].count)
     line_end = "\r\n" if len(head) > 1 and head[0].endswith("\r") else "\n"
     return _Style(delimiter, line_end, text.startswith(_MARK))
@@ -95,11 +99,9 @@ def _guarded(row: dict[str, Cell]) -> dict[str, Cell]:
 
 def _guard(value: Cell) -> Cell:
     """A text that a spreadsheet would run as a formula has an apostrophe before it."""
-    if isinstance(value, str):
-        value = value.replace("\r\n", "\n").replace("\r", "\n")  # which csv would not put into quotes
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
-    return value
+    return text_of(value) if isinstance(value, float) else value
 
 
 def _written(rows: Iterable[Iterable[Any]], style: _Style) -> str:

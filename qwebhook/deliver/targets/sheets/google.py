@@ -67,15 +67,18 @@ def _client(account: GoogleAccount) -> Any:
 def _write(client: Any, identifier: str, tab: str, changes: Sequence[Change]) -> list[str]:
     fields = "sheets.properties(sheetId,title,gridProperties(columnCount))"
     meta = client.fetch_sheet_metadata(identifier, params={"fields": fields})
-    sheets = {one["properties"]["title"]: one["properties"] for one in meta.get("sheets", [])}
-    if tab not in sheets:
+    # Google takes no second sheet whose name differs by case alone.
+    titles = (one["properties"] for one in meta.get("sheets", []))
+    sheet = next((one for one in titles if one["title"].casefold() == tab.casefold()), None)
+    if sheet is None:
         made = client.batch_update(identifier, {"requests": [{"addSheet": {"properties": {"title": tab}}}]})
-        sheets[tab] = made["replies"][0]["addSheet"]["properties"]
+        sheet = made["replies"][0]["addSheet"]["properties"]
+    tab = sheet["title"]
     quoted = "'" + tab.replace("'", "''") + "'"
     rows = client.values_get(identifier, quoted, params={"valueRenderOption": "UNFORMATTED_VALUE"}).get("values", [])
     table = Table(rows[0] if rows else (), rows[1:])
     words = [table.apply(change) for change in changes]
-    requests = _requests(sheets[tab]["sheetId"], sheets[tab]["gridProperties"]["columnCount"], table)
+    requests = _requests(sheet["sheetId"], sheet["gridProperties"]["columnCount"], table)
     if requests:
         client.batch_update(identifier, {"requests": requests})
     return words

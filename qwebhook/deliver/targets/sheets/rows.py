@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,11 @@ from qwebhook.render.template import cached_template
 Cell = str | int | float | bool | None
 # What a cell of Excel can hold; other programs have about the same.
 CELL_LIMIT = 32_767
+# What a workbook cannot hold; and line ends as it gives them back. A text that changed on the way would not be found.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_LINE_END = re.compile(r"\r\n?")
+# Spreadsheets keep 15 digits of a number; an id of more is text, or it would come back as another.
+LARGEST_NUMBER = 10**15
 
 
 class Change(msgspec.Struct, omit_defaults=True):
@@ -59,7 +65,9 @@ def change_of(sheet: SheetSettings, event_type: str, given: dict[str, Any], now:
 def _value(place: str, given: dict[str, Any]) -> Cell:
     value: Any = cached_template(place, "none").render(given) if is_template(place) else found(given, place)
     if isinstance(value, str):
-        return value[:CELL_LIMIT]
+        return _CONTROL.sub("", _LINE_END.sub("\n", value))[:CELL_LIMIT]
+    if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+        return str(value)[:CELL_LIMIT]
     if value is None or isinstance(value, bool | int | float):
         return value
     return msgspec.json.encode(value).decode()[:CELL_LIMIT]
@@ -67,7 +75,7 @@ def _value(place: str, given: dict[str, Any]) -> Cell:
 
 def text_of(cell: Any) -> str:
     """A cell as what it is compared by: a number is the same as its text."""
-    if isinstance(cell, float) and cell.is_integer():
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < LARGEST_NUMBER:
         cell = int(cell)
     return "" if cell is None else str(cell)
 

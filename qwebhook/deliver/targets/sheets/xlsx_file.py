@@ -23,7 +23,6 @@ _LOST = re.compile(
     r"xl/(charts|chartsheets|drawings/drawing|media|embeddings|activeX|ctrlProps|pivotTables|slicers|timelines|vbaProject"
     r"|threadedComments|richData)"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # What a zip of a few megabytes could blow up to.
 LARGEST = 512 << 20
 
@@ -42,7 +41,9 @@ def write_xlsx(path: Path, tab: str | None, changes: Sequence[Change]) -> list[s
         if tab is None:
             sheet = next(iter(workbook.worksheets), None) or workbook.create_sheet()
         else:
-            sheet = workbook[tab] if tab in workbook.sheetnames else workbook.create_sheet(tab)
+            # To spreadsheet programs, names that differ by case are the same.
+            named = (one for one in workbook.worksheets if one.title.casefold() == tab.casefold())
+            sheet = next(named, None) or workbook.create_sheet(tab)
     else:
         workbook = openpyxl.Workbook()
         sheet = workbook.worksheets[0]
@@ -146,12 +147,14 @@ def _resize_tables(sheet: Any, was: int, is_now: int) -> None:
 
 
 def _set(cell: Any, value: Any) -> None:
-    """Set a value and never a formula: what came with an event is text, whatever it begins with."""
+    """Set a value and never a formula: what came with an event is text, whatever it begins with. Raises NotWritten."""
+    from openpyxl.cell.cell import MergedCell
+
+    if isinstance(cell, MergedCell):
+        raise NotWritten(f"the cell {cell.coordinate} of {cell.parent.title!r} is merged with others")
+    cell.value = value
     if isinstance(value, str):
-        cell.value = _CONTROL.sub("", value)
         cell.data_type = "s"
-    else:
-        cell.value = value
 
 
 def _make_bold(cell: Any) -> None:
