@@ -164,8 +164,6 @@ class Targets:
             await self._names.close()
         if self._mailer is not None:
             await self._mailer.close()
-        if self._sheets is not None:
-            self._sheets.close()
 
 
 def _unexpected(error: Exception) -> Settled:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from qwebhook.deliver.targets import Allowed
-from qwebhook.deliver.targets.sheets import csv_file, files
+from qwebhook.deliver.targets import Allowed, prepare
+from qwebhook.deliver.targets.sheets import Sheets, csv_file, files
 from qwebhook.model.sheet import SheetSettings
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import DeliveryQuery
 from qwebhook.store.sqlite import SqliteStore
+from tests.deliver.sheets.writing import NOW, at, user, write
 from tests.deliver.virtual_engine import Engine, with_engine
 
 IDS = SheetSettings(columns={"Id": "event.id"})
@@ -135,3 +139,71 @@ def test_what_nobody_foresaw_of_a_library_is_tried_again(
         assert "it could not be sent: OverflowError" in reasons
 
     with_engine(store, test, Allowed(folders=[file.parent]))
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        1,
+        1.0,
+        2.5,
+        -7,
+        1e300,
+        10**15,
+        123456789012345678,
+        10**400,
+        True,
+        "007",
+        "1e5",
+        "a\x01b",
+        "a\r\nb\rc",
+        " a ",
+        "=1+1",
+        "+49 1",
+        "-a",
+        "'a",
+        "#N/A",
+        "_x000D_",
+        "2026-01-01",
+        'a;b,c\t"d"',
+        "ä\u2028\U0001f600",
+        ["a", 1],
+    ],
+)
+def test_the_same_event_twice_is_one_row(tmp_path: Path, kind: str, key: object) -> None:
+    to = at(f"{kind}:{tmp_path}/rows.{kind}", columns={"Key": "data.id"}, key="Key", mode="upsert")
+    assert [one.words for one in write(to, [user(1, id=key)], tmp_path)] == ["a row was added"]
+    assert [one.words for one in write(to, [user(1, id=key)], tmp_path)] == ["the row is so already"]
+
+
+def test_files_keep_the_mode_that_the_process_gives(tmp_path: Path) -> None:
+    async def run() -> None:
+        sheets = Sheets([tmp_path], None)
+        made = [at(f"csv:{tmp_path}/{number}.csv") for number in range(50)]
+        await asyncio.gather(*(sheets.write(to.webhook.url, [prepare(to, bytes(16), *user(1), NOW)]) for to in made))
+
+    before = os.umask(0o022)
+    os.umask(before)
+    asyncio.run(run())
+    after = os.umask(before)
+    assert after == before
+    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o666 & ~before}
+
+
+def test_a_folder_that_is_held_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    to = at(f"csv:{tmp_path}/rows.csv")
+
+    async def run() -> None:
+        sheets = Sheets([tmp_path], None)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(sheets.write(to.webhook.url, [prepare(to, bytes(16), *user(1), NOW)]), 0.05)
+
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        asyncio.run(run())
+        assert all(one.daemon for one in threading.enumerate() if one.name.startswith("qwebhook-sheets"))
+    finally:
+        os.close(descriptor)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import msgspec
 
+from qwebhook.deliver.daemon_threads import DaemonThreads
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import settled
 from qwebhook.deliver.targets.sheets.files import write_file
@@ -19,7 +19,8 @@ from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
 from qwebhook.model.delivery import Exchange, Settled
 from qwebhook.model.sheet import GoogleAccount
 
-THREADS = 4
+# A disk or Google may hang, which is to hold up no other spreadsheet, nor the end of the process.
+THREADS = 32
 
 
 class Sheets:
@@ -31,7 +32,7 @@ class Sheets:
     def __init__(self, folders: Sequence[Path], google: GoogleAccount | None) -> None:
         self._folders = [folder.resolve() for folder in folders]
         self._google = google
-        self._threads = ThreadPoolExecutor(THREADS, "qwebhook-sheets")
+        self._threads = DaemonThreads("qwebhook-sheets", THREADS)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def write(self, url: str, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
@@ -59,10 +60,6 @@ class Sheets:
 
             return write_google(self._google, url, changes)
         return write_file(self._folders, url, changes)
-
-    def close(self) -> None:
-        """End the threads when they have written what they are writing."""
-        self._threads.shutdown(wait=False)
 
 
 def _words(error: Exception) -> str:

@@ -16,6 +16,16 @@ from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
 from qwebhook.model.sheet import file_and_tab
 
 
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+# There is no other way to read it than to set it: of two threads, one could take what the other has set for its own.
+_UMASK = _umask()
+
+
 def write_file(folders: Sequence[Path], url: str, changes: Sequence[Change]) -> list[str]:
     """Make the changes to the file of a `csv:` or `xlsx:` URL; what came of each, in words.
 
@@ -88,7 +98,7 @@ def replace(path: Path, write: Callable[[Path], None]) -> None:
         if path.exists():
             _take_after(path, new)
         else:
-            new.chmod(0o666 & ~_umask())
+            new.chmod(0o666 & ~_UMASK)
         write(new)
         _sync(new)
         new.replace(path)
@@ -105,13 +115,6 @@ def _take_after(path: Path, new: Path) -> None:
         was = path.stat()
         with contextlib.suppress(PermissionError):
             os.chown(new, was.st_uid, was.st_gid)
-
-
-def _umask() -> int:
-    # There is no other way to read it; files are made by one thread of ours at a time.
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
 
 
 def _sync(path: Path) -> None:
