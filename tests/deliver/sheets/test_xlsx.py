@@ -16,6 +16,7 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
+from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 
@@ -204,3 +205,49 @@ def test_a_cell_that_is_merged_with_others_is_not_written(file: Path, tmp_path: 
     (result,) = write(at(f"xlsx:{file}", **KEYED), [user(2, UPDATED)], tmp_path)
     assert (result.verdict, result.words) == ("again", "the cell B3 of 'Members' is merged with others")
     assert file.read_bytes() == before
+
+
+def test_what_refers_to_rows_goes_along_when_others_are_deleted(file: Path, tmp_path: Path) -> None:
+    workbook = load_workbook(file)
+    sheet, other = workbook["Members"], workbook["Totals"]
+    del sheet.tables["Members"]
+    sheet["A6"] = "=SUM(E2:E4)"
+    sheet["B6"] = "=E4+E$2+E3+1"
+    sheet["C6"] = '=COUNTA(A:A)+SUM(3:4)+LEN("E4")'
+    sheet["A7"] = "A note over three cells"
+    sheet.merge_cells("A7:C7")
+    sheet["B4"].hyperlink = "https://example.com/three"
+    sheet["B3"].hyperlink = "https://example.com/two"
+    sheet.row_dimensions[4].height = 40
+    sheet.auto_filter.ref = "A1:E4"
+    other["A2"] = "=Members!E4&'members'!$E$4&Members!E3&E4"
+    workbook.defined_names["Third"] = DefinedName("Third", attr_text="Members!$A$4:$E$4")
+    workbook.save(file)
+
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(2, DELETED)], tmp_path)
+    assert result.words == "the row was deleted"
+    workbook = load_workbook(file)
+    sheet, other = workbook["Members"], workbook["Totals"]
+    assert [sheet["E2"].value, sheet["E3"].value] == ["=LEN(B2)", "=LEN(B3)"]
+    assert sheet["A5"].value == "=SUM(E2:E3)"
+    assert sheet["B5"].value == "=E3+E$2+#REF!+1"
+    assert sheet["C5"].value == '=COUNTA(A:A)+SUM(3:3)+LEN("E4")'
+    assert sheet["A6"].value == "A note over three cells"
+    assert [str(area) for area in sheet.merged_cells.ranges] == ["A6:C6"]
+    assert [cell.hyperlink.target for (cell,) in sheet["B1:B9"] if cell.hyperlink] == ["https://example.com/three"]
+    assert sheet["B3"].hyperlink.ref == "B3"
+    assert (sheet.row_dimensions[3].height, sheet.row_dimensions[4].height) == (40, None)
+    assert sheet.auto_filter.ref == "A1:E3"
+    assert sheet.conditional_formatting["E2:E9"]
+    assert other["A2"].value == "=Members!E3&'members'!$E$3&Members!#REF!&E4"
+    assert other["A1"].value == "=COUNTA(Members!A2:A100)"  # which is for the rows to come
+    assert workbook.defined_names["Third"].attr_text == "Members!$A$3:$E$3"
+
+
+def test_a_table_whose_rows_are_all_deleted_takes_new_ones(file: Path, tmp_path: Path) -> None:
+    to = at(f"xlsx:{file}", **KEYED)
+    write(to, [user(number, DELETED) for number in (1, 2, 3)], tmp_path)
+    assert load_workbook(file)["Members"].tables["Members"].ref == "A1:E2"
+    write(to, [user(4), user(5)], tmp_path)
+    assert load_workbook(file)["Members"].tables["Members"].ref == "A1:E3"
+    assert [row[0] for row in values(file)] == ["Id", "u4", "u5"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qwebhook.deliver.targets.sheets.files import replace
+from qwebhook.deliver.targets.sheets.row_removal import remove_rows
 from qwebhook.deliver.targets.sheets.rows import Change, Table
 from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
 
@@ -105,12 +106,12 @@ def _take(sheet: Any, table: Table, *, new: bool) -> None:
         row = table.rows[number] or []
         for column in columns:
             _set(sheet.cell(number + 2, column + 1), row[column])
-    end = table.count + 1
-    for number in table.deleted:
-        _delete(sheet, number + 2)
-        end -= 1
+    deleted = table.deleted
+    if deleted:
+        remove_rows(sheet, [number + 2 for number in deleted], table.count + 1)
+    end = table.count + 1 - len(deleted)
     _add(sheet, end, table.added)
-    _resize_tables(sheet, table.count + 1, end + len(table.added))
+    _extend_tables(sheet, end, end + len(table.added))
 
 
 def _add(sheet: Any, end: int, rows: list[list[Any]]) -> None:
@@ -125,22 +126,12 @@ def _add(sheet: Any, end: int, rows: list[list[Any]]) -> None:
                 cell._style = copy(sheet.cell(end, column)._style)
 
 
-def _delete(sheet: Any, row: int) -> None:
-    """Delete a row; those below move up, and their formulas with them."""
-    last, width = sheet.max_row, sheet.max_column
-    for column in range(1, width + 1):
-        sheet._cells.pop((row, column), None)
-    if row < last:
-        area = f"A{row + 1}:{sheet.cell(last, width).coordinate}"
-        sheet.move_range(area, rows=-1, translate=True)
-
-
-def _resize_tables(sheet: Any, was: int, is_now: int) -> None:
-    """A table that ended with the last row goes on to."""
+def _extend_tables(sheet: Any, was: int, is_now: int) -> None:
+    """A table that ended with the last row, or with the empty one below its header, goes on to."""
     for one in sheet.tables.values():
         area, _, end = one.ref.partition(":")
         column, row = re.fullmatch(r"([A-Z]+)(\d+)", end or area).groups()  # type: ignore[union-attr]
-        if int(row) == was and is_now > 1:
+        if int(row) == max(was, 2) and is_now > int(row):
             one.ref = f"{area}:{column}{is_now}"
             if one.autoFilter is not None:
                 one.autoFilter.ref = one.ref
