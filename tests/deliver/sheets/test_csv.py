@@ -79,15 +79,16 @@ def test_nothing_in_an_event_is_a_formula(tmp_path: Path, value: str) -> None:
     assert len(list(csv.DictReader(file.open(newline="")))) == 2
 
 
-def test_a_row_that_a_crash_has_cut_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["User 2", 'a "b"\nc, d'])
+def test_a_row_that_a_crash_has_cut_is_written_anew(tmp_path: Path, name: str) -> None:
     file = tmp_path / "users.csv"
     to = at(f"csv:{file}", columns=COLUMNS)
-    write(to, [user(1), user(2)], tmp_path)
+    write(to, [user(1), user(2, name=name)], tmp_path)
     whole = file.read_bytes()
     start = whole.index(b"u2,")
     for end in range(start, len(whole)):
         file.write_bytes(whole[:end])
-        write(to, [user(2)], tmp_path)
+        write(to, [user(2, name=name)], tmp_path)
         assert file.read_bytes().removesuffix(b"\n") == whole.removesuffix(b"\n"), whole[:end]
 
 

@@ -73,9 +73,13 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
 
 def _without_torn_row(text: str, changes: Sequence[Change], style: _Style) -> str:
     """Without what a crash has left of one of the rows that are to be written: a beginning of it, at the end."""
-    if not text or text.endswith(("\n", "\r")):
+    # A line end within quotes is none of a row.
+    if not text or (text.endswith(("\n", "\r")) and text.count('"') % 2 == 0):
         return text
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=style.delimiter), [])
+    try:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=style.delimiter), [])
+    except csv.Error:
+        return text
     for change in changes:
         row = _written([[change.row.get(name) for name in header]], style).removesuffix(style.line_end)
         for length in range(len(row) - 1, 0, -1):
