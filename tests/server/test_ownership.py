@@ -8,7 +8,7 @@ import pytest
 
 from qwebhook.model.errors import Forbidden, InvalidWebhook, NotFound
 from qwebhook.model.patch import PatchOperation
-from qwebhook.model.webhook import Webhook, WebhookReplacement
+from qwebhook.model.webhook import Settings, Webhook, WebhookReplacement
 from qwebhook.server.api.ownership import (
     check_patch,
     check_replacement,
@@ -134,9 +134,9 @@ def test_targets_of_users_are_https_and_named_in_full(url: str) -> None:
     with pytest.raises(InvalidWebhook, match="url"):
         check_replacement(ANN, webhook(**OWN), WebhookReplacement(name="x", url=url))
     with pytest.raises(InvalidWebhook, match="url"):
-        check_patch(ANN, [PatchOperation("replace", "/url", url)])
+        check_patch(ANN, webhook(**OWN), [PatchOperation("replace", "/url", url)])
     owned_draft(ADMIN, webhook_draft(url=url), names_level=False)
-    check_patch(ADMIN, [PatchOperation("replace", "/url", url)])
+    check_patch(ADMIN, webhook(**OWN), [PatchOperation("replace", "/url", url)])
     owned_draft(ANN, webhook_draft(url="HTTPS://receiver.example.com/"), names_level=False)
 
 
@@ -168,13 +168,14 @@ def test_a_replacement_that_gives_a_webhook_away(fields: dict[str, Any]) -> None
 )
 def test_a_patch_that_gives_a_webhook_away(operation: PatchOperation) -> None:
     with pytest.raises(Forbidden):
-        check_patch(ANN, [PatchOperation("replace", "/name", "x"), operation])
-    check_patch(ADMIN, [operation])
+        check_patch(ANN, webhook(**OWN), [PatchOperation("replace", "/name", "x"), operation])
+    check_patch(ADMIN, webhook(**OWN), [operation])
 
 
 def test_a_patch_that_leaves_it_whose_it_is() -> None:
     check_patch(
         ANN,
+        webhook(**OWN),
         [
             PatchOperation("replace", "/level", "user"),
             PatchOperation("replace", "/ownerId", "ann"),
@@ -183,3 +184,20 @@ def test_a_patch_that_leaves_it_whose_it_is() -> None:
             PatchOperation("add", "/headers/url", "http://"),
         ],
     )
+
+
+@pytest.mark.parametrize("url", ["exec:/bin/sh -s", "csv:/a/b.csv", "mailto:a@example.com", "http://10.0.0.1/"])
+@pytest.mark.parametrize("value", [{"template": "rm -rf ."}, None])
+def test_what_is_sent_where_a_user_may_not_deliver_is_not_the_user_s_to_say(
+    url: str, value: dict[str, str] | None
+) -> None:
+    made = webhook(url=url, **OWN)
+    operations = [PatchOperation("replace", "/qwebhook", value)]
+    with pytest.raises(Forbidden, match="of https: webhooks only"):
+        check_patch(ANN, made, operations)
+    with pytest.raises(Forbidden, match="of https: webhooks only"):
+        check_replacement(ANN, made, WebhookReplacement(name="x", url=url, qwebhook=Settings(template="rm -rf .")))
+    check_replacement(ANN, made, WebhookReplacement(name="x", url=url))
+    check_patch(ANN, made, [PatchOperation("replace", "/name", "x")])
+    check_patch(ADMIN, made, operations)
+    check_patch(ANN, webhook(**OWN), operations)

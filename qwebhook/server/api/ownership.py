@@ -2,7 +2,8 @@
 
 Administrators see and do everything. A token of role `user` has a user, and that user has the webhooks of level `user`
 that name it as their owner: these it sees, makes and changes, others do not exist for it. It cannot give one away, nor
-make it the tenant's, and its targets are `https:` ones with a full name.
+make it the tenant's, and its targets are `https:` ones with a full name. Of a webhook with another target, which an
+administrator has made for the user, what is sent there is the administrator's to say.
 """
 
 from __future__ import annotations
@@ -70,9 +71,11 @@ def check_replacement(token: Token, webhook: Webhook, replacement: WebhookReplac
     _check_kept(token, "ownerId", replacement.owner_id or token.user_id)
     if replacement.url != webhook.url:
         _check_target(replacement.url)
+    elif replacement.qwebhook not in (None, webhook.qwebhook):
+        _check_settings(webhook)
 
 
-def check_patch(token: Token, operations: Sequence[PatchOperation]) -> None:
+def check_patch(token: Token, webhook: Webhook, operations: Sequence[PatchOperation]) -> None:
     """Refuse to give a webhook away. Raises Forbidden, InvalidWebhook."""
     if not is_confined(token):
         return
@@ -82,6 +85,18 @@ def check_patch(token: Token, operations: Sequence[PatchOperation]) -> None:
             _check_kept(token, field, operation.value)
         elif field == "url" and isinstance(operation.value, str):
             _check_target(operation.value)
+        elif field == "qwebhook":
+            _check_settings(webhook)
+
+
+def _check_settings(webhook: Webhook) -> None:
+    """A template would be what a command reads, and columns what a file loses."""
+    try:
+        _check_target(webhook.url)
+    except InvalidWebhook:
+        raise Forbidden(
+            "qwebhook: a token of role user changes these settings of https: webhooks only", "ask an administrator"
+        ) from None
 
 
 def _check_kept(token: Token, field: str, value: Any) -> None:

@@ -166,7 +166,7 @@ async def replace(call: Call[NoParameters, WebhookReplacement]) -> Answer:
 async def patch(call: Call[NoParameters, list[PatchOperation]]) -> Answer:
     def patched(store: Store) -> Webhook:
         webhook = own_webhook(store, call.token, call.path["id"])
-        check_patch(call.token, call.body)
+        check_patch(call.token, webhook, call.body)
         return store.patch_webhook(webhook.id, call.body, user_of(call.token))
 
     webhook = await call.backend.store.change(patched)
