@@ -32,10 +32,10 @@ async def attempt(
 async def attempt_together(targets: Targets, endpoint: Endpoint, claims: Sequence[Claim], now: int) -> list[Exchange]:
     """What came of each of several deliveries to a spreadsheet, made in one go. now: milliseconds since the epoch."""
     names = await asyncio.gather(*(targets.names(claim.type, claim.body) for claim in claims))
-    prepared = [
-        _prepared(endpoint, claim.key, claim.type, claim.body, now, False, known)
-        for claim, known in zip(claims, names, strict=True)
-    ]
+    prepared = []
+    for claim, known in zip(claims, names, strict=True):
+        prepared.append(_prepared(endpoint, claim.key, claim.type, claim.body, now, False, known))
+        await asyncio.sleep(0)  # thousands may wait, and other webhooks have their turn meanwhile
     sent = iter(await targets.write(endpoint, [one for one in prepared if isinstance(one, PreparedRequest)]))
     return [one if isinstance(one, Exchange) else next(sent) for one in prepared]
 

@@ -6,18 +6,25 @@ import asyncio
 import csv
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from qwebhook.deliver.targets import Allowed, prepare
+from qwebhook.deliver.attempt import attempt_together
+from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.sender import Sender
+from qwebhook.deliver.targets import Allowed, Targets, prepare, settled
 from qwebhook.deliver.targets.sheets import Sheets, csv_file, files
+from qwebhook.model.addresses import AddressPolicy
+from qwebhook.model.delivery import Exchange, Settled
+from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.sheet import SheetSettings
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import DeliveryQuery
 from qwebhook.store.sqlite import SqliteStore
+from tests.deliver.claims import claim
 from tests.deliver.sheets.writing import NOW, at, user, write
 from tests.deliver.virtual_engine import Engine, with_engine
 
@@ -207,3 +214,27 @@ def test_a_folder_that_is_held_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert all(one.daemon for one in threading.enumerate() if one.name.startswith("qwebhook-sheets"))
     finally:
         os.close(descriptor)
+
+
+def test_others_have_their_turn_while_thousands_of_rows_are_prepared() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    class Unwritten(Targets):
+        async def write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
+            return [settled(one, Settled("done", "")) for one in prepared]
+
+    async def run() -> None:
+        targets = Unwritten(Sender(AddressPolicy([])))
+        taking = asyncio.create_task(other())
+        await attempt_together(targets, at("csv:/none/a.csv"), [claim(number) for number in range(500)], NOW)
+        taking.cancel()
+        await targets.close()
+
+    asyncio.run(run())
+    assert turns > 500
