@@ -9,6 +9,8 @@ from qwebhook.store.rest.service import segment
 
 _PATHS = {"user": "/api/v1/users/", "space": "/api/v1/spaces/", "app": "/api/v1/apps/"}
 TIMEOUT_SECONDS = 5.0
+# Thousands are kept, and a template that shows one must not fail for its length.
+LONGEST = 500
 
 
 class TenantDirectory:
@@ -29,7 +31,8 @@ class TenantDirectory:
         about = found.get("attributes")  # where an app has them
         if not isinstance(about, dict):
             about = found
-        return {field: value for field in ("name", "email") if isinstance(value := about.get(field), str) and value}
+        told = {field: about.get(field) for field in ("name", "email")}
+        return {field: value[:LONGEST] for field, value in told.items() if isinstance(value, str) and value}
 
     def close(self) -> None:
         """End the connections."""
