@@ -253,7 +253,12 @@ def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, An
 def _retries(text: str) -> list[int]:
     from qwebhook.model.timestamps import duration_seconds
 
-    return [] if text == NEVER else [round(duration_seconds(word)) for word in split_list([text])]
+    if text == NEVER:
+        return []
+    waits = [round(duration_seconds(word)) for word in split_list([text])]
+    if not waits:  # such as a variable of a shell that is not set
+        raise InvalidInput("--retry names no wait", f"write 5s,1m,1h, or {NEVER}")
+    return waits
 
 
 def _modes(texts: Sequence[str]) -> dict[str, Any]:

@@ -162,3 +162,10 @@ def test_new_types_and_urls_are_warned_of_and_old_ones_not(cli: Cli) -> None:
     assert "un.known2 is not in the catalogue" in outcome.err
     assert "un.known is" not in outcome.err
     assert "--allow-network loopback" in outcome.err
+
+
+@pytest.mark.parametrize("waits", ["", " ", ","])
+def test_no_waits_at_all_are_not_taken_for_never(cli: Cli, made: dict[str, Any], waits: str) -> None:
+    result = cli.run("update", "x", "--retry", waits)
+    assert (result.code, result.error.startswith("--retry names no wait")) == (2, True)
+    assert update(cli, "--retry", "never")["qwebhook"]["retries"] == []
