@@ -74,7 +74,8 @@ def read_mailto(url: str) -> MailTarget:
 
 def is_address(text: str) -> bool:
     """Whether the text is one mail address, and nothing else."""
-    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
+    # An encoded word (RFC 2047) can be written in these characters, and hold any others.
+    return len(text) <= 254 and "=?" not in text and _ADDRESS.fullmatch(text) is not None
 
 
 def _split(text: str) -> list[str]:

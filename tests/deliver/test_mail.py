@@ -329,3 +329,39 @@ def test_addresses() -> None:
     assert not any(
         map(is_address, ["a..b@example.com", ".a@example.com", "a@-x.com", "a@example.com.", "ä@example.com"])
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?=0d=0aBcc:_evil@example.com?=",
+        "=?utf-8?b?DQpCY2M6IGV2aWxAZXhhbXBsZS5jb20=?=",
+        "a =?us-ascii?q?=0a=0aBody?= b",
+        "==??utf-8?q?=0dBcc:x?=",
+        "a\x00\x1b[31m\u202eb\x85\u2028Bcc: c",
+    ],
+)
+def test_a_subject_is_one_line_whatever_is_encoded_in_it(name: str) -> None:
+    target = endpoint(webhook(url="mailto:a@example.com?subject={{ data.name }}", event_types=[TYPE]))
+    mail = prepare(target, bytes(16), TYPE, body(name=name), NOW).body
+    head = mail.partition(b"\r\n\r\n")[0]
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in (b" ", b"\t")]
+    assert sorted(names) == [
+        b"Auto-Submitted",
+        b"Content-Type",
+        b"Date",
+        b"MIME-Version",
+        b"Message-ID",
+        b"Subject",
+        b"To",
+    ]
+    assert email.message_from_bytes(mail, policy=default)["Subject"].isprintable()
+
+
+def test_an_address_holds_no_encoded_word() -> None:
+    hostile = "=?utf-8?q?=0d=0aBcc=3aevil=40example.com?=@example.com"
+    assert not is_address(hostile)
+    target = endpoint(webhook(url="mailto:{{ data.email }}", event_types=[TYPE]))
+    with pytest.raises(RenderFailed, match="is no mail address"):
+        prepare(target, bytes(16), TYPE, body(email=hostile), NOW)

@@ -43,8 +43,7 @@ def prepare(
     if cc:
         message["Cc"] = ", ".join(cc)
     subject = cached_template(target.subject or "{{ title }}: {{ what }}", "none").render(given)
-    # One line, whatever the event says: a header ends where a line does.
-    message["Subject"] = " ".join(subject.split())[:SUBJECT_LIMIT] or event_type
+    message["Subject"] = _one_line(subject)[:SUBJECT_LIMIT] or event_type
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
     message["Message-ID"] = f"<{message_id(key, webhook.id)}@qwebhook>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
@@ -55,6 +54,14 @@ def prepare(
     if bcc:
         headers["Bcc"] = ", ".join(bcc)
     return PreparedRequest(webhook.url, headers, headers, message.as_bytes(), method="MAIL")
+
+
+def _one_line(text: str) -> str:
+    """The text as one line, whatever the event says: a header ends where a line does. What looks like an encoded word
+    (RFC 2047) would be decoded by `email`, and its line ends written as they are.
+    """
+    shown = "".join([character if character.isprintable() else " " for character in text])
+    return " ".join(shown.split()).replace("=?", "= ?")
 
 
 def _addresses(templates: list[str], given: dict[str, Any]) -> list[str]:
