@@ -14,15 +14,13 @@ import ssl
 import time
 from functools import lru_cache, partial
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from yarl import URL
 
 from qwebhook.deliver.daemon_threads import DaemonThreads
@@ -35,12 +33,12 @@ TOTAL_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 READ_LIMIT = 64 << 10
 KEPT_LIMIT = 16 << 10
-HEADER_LINE_LIMIT = 8 << 10
+# Of an answer's head, with the interim answers before it; and of all of an answer, with its framing and its trailers.
+HEAD_LIMIT = 32 << 10
 HEADER_COUNT_LIMIT = 100
+RECEIVED_LIMIT = 8 * READ_LIMIT
 # Answers before the final one: early hints are one or two, and progress comes every few seconds.
 INTERIM_LIMIT = 20
-# What the parser is given at a time.
-PART_LIMIT = 16 << 10
 # Names that are looked up at a time; each once, however many deliveries wait for it.
 LOOKUPS = 128
 # URLs whose route is remembered.
@@ -49,6 +47,10 @@ ROUTES_LIMIT = 1000
 
 class AddressRefused(OSError):
     """The address may not be connected to. An OSError, so that aiohttp treats it as a failed connection."""
+
+
+class _Unbearable(Exception):
+    """An answer asks more of us than any answer may."""
 
 
 class _Lookups:
@@ -88,28 +90,6 @@ class _VettingResolver(AbstractResolver):
         await self._resolver.close()
 
 
-class _Protocol(ResponseHandler):
-    """aiohttp's protocol, made proof against what comes after the head of an answer."""
-
-    def data_received(self, data: bytes) -> None:
-        # The head by itself: aiohttp drops an answer with whose body something is wrong if both came in one packet.
-        start, end = 0, data.find(b"\r\n\r\n") + 4
-        if end < 4:
-            end = PART_LIMIT
-        while True:
-            super().data_received(data[start:end])
-            # Answers are kept until somebody reads them, and nobody does while the connection waits in the pool.
-            if len(self) > INTERIM_LIMIT:
-                self.abort()
-                return
-            start, end = end, end + PART_LIMIT
-            error = self.exception()
-            if start >= len(data) or error is not None:
-                break
-        if error is not None and self._payload is not None and not self._payload.is_eof():
-            self._payload.set_exception(error)  # or it would be waited for
-
-
 class _Route:
     """What every request to one URL has in common.
 
@@ -139,36 +119,173 @@ class _Route:
         return f"{head}Content-Length: {len(body)}\n\n".replace("\n", "\r\n").encode() + body
 
 
-class _Incoming:
-    """What has come of an answer so far. head: None until it is whole; times are `time.perf_counter` seconds."""
+class _Answer:
+    """What has come of an answer so far.
 
-    __slots__ = ("complete", "first_byte_at", "head", "kept", "size")
+    begun: whether it has, be it with an interim answer. code: 0 until the head is whole; headers and first_byte_at
+    (`time.perf_counter` seconds) come with it. kept: the start of the body. size: of all of the body.
+    """
+
+    __slots__ = ("begun", "code", "complete", "first_byte_at", "headers", "interim", "kept", "size")
 
     def __init__(self) -> None:
-        self.head: RawResponseMessage | None = None
+        self.begun = False
+        self.code = 0
+        self.headers: list[tuple[bytes, bytes]] = []
         self.first_byte_at = 0.0
+        self.interim = 0
         self.kept = b""
         self.size = 0
         self.complete = False
 
-    def add(self, part: bytes) -> None:
-        """Take a part of the body, of which the start of the whole is kept."""
-        self.size += len(part)
-        self.kept += part[: KEPT_LIMIT - len(self.kept)]
-
-    def reply(self, head: RawResponseMessage) -> Reply:
+    def reply(self) -> Reply:
         """The reply. The status decides, and it is here: a body that breaks off or never ends changes nothing."""
         # Latin-1 takes every byte (RFC 9110, section 5.5), so that no header can break its own record.
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.raw_headers]
-        return Reply(head.code, headers, self.kept, not self.complete or self.size > KEPT_LIMIT)
+        headers = [(name.decode("latin-1"), value.decode("latin-1").strip(" \t")) for name, value in self.headers]
+        return Reply(self.code, headers, self.kept, not self.complete or self.size > KEPT_LIMIT)
+
+
+class _Protocol(ResponseHandler):
+    """A connection in the connector's pool, which takes an answer as it arrives, and no more than may come.
+
+    aiohttp's own parses answers into a queue of streams for readers who come later; that costs three times as much.
+    used: whether an exchange has ended on it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.used = False
+        self._answer: _Answer | None = None
+        self._over: asyncio.Future[None]
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._received = 0
+        self._early = b""
+        self._keep = True
+        # llhttp, as in aiohttp, with the leniencies that it gives to servers.
+        self._llhttp = HttpResponseParser(self)
+        self._llhttp.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
+
+    @property
+    def should_close(self) -> bool:
+        """Whether the connection is not to be used again."""
+        return self._answer is not None or not self._keep
+
+    async def exchange(self, data: bytes, answer: _Answer, until: float) -> None:
+        """Send the bytes of a request and take the answer. until: of the loop's clock.
+
+        Raises OSError, ServerDisconnectedError, TimeoutError, HttpParserError, _Unbearable; what came till then is in
+        the answer.
+        """
+        if self.transport is None:
+            raise aiohttp.ServerDisconnectedError
+        self._answer, self._over, self._received = answer, self._loop.create_future(), 0
+        timer = self._loop.call_at(until, self._end, TimeoutError())
+        try:
+            self.transport.write(data)
+            if self._early:
+                self.data_received(self._early)
+            await self._over
+        finally:
+            timer.cancel()
+            if not answer.complete or (self.transport is not None and self.transport.get_write_buffer_size()):
+                # To close would be to write the rest first: for ever, if the receiver does not read it.
+                self._keep = False
+                self.abort()
+            self.used = True
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        if answer is None:
+            # On a new connection a receiver may say at once that it is busy. Later, it would be taken for the answer to
+            # what is sent next.
+            self._early += data
+            if self.used or len(self._early) > HEAD_LIMIT:
+                self.abort()
+            return
+        self._received += len(data)
+        try:
+            self._llhttp.feed_data(data)
+        except HttpParserUpgrade:
+            self._keep = False
+        except HttpParserError as error:
+            self._keep = False
+            self._end(error.__context__ if isinstance(error.__context__, _Unbearable) else error)
+            return
+        if answer.complete:
+            self._end()
+        elif self._received > (RECEIVED_LIMIT if answer.code else HEAD_LIMIT):
+            self._end(_Unbearable(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        answer = self._answer
+        if answer is not None:
+            framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in answer.headers)
+            answer.complete = bool(answer.code and exc is None and not framed)
+            self._end(exc or aiohttp.ServerDisconnectedError())
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """The exchange is over. error: why there is no more of the answer than there is."""
+        self._answer = None
+        if self._over.done():
+            return
+        if error is None:
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(error)
+
+    # What the parser calls; what these raise ends it.
+
+    def on_message_begin(self) -> None:
+        if self._answer is None or self._answer.complete:
+            raise _Unbearable("an answer to nothing")
+        self._answer.begun = True
+        self._headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self._headers) == HEADER_COUNT_LIMIT:
+            raise _Unbearable(f"the answer has more than {HEADER_COUNT_LIMIT} headers")
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        answer, code = self._answer, self._llhttp.get_status_code()
+        assert answer is not None
+        if 100 <= code < 200 and code != 101:
+            answer.interim += 1
+            if answer.interim > INTERIM_LIMIT:
+                raise _Unbearable(f"more than {INTERIM_LIMIT} interim answers")
+            return
+        answer.first_byte_at = time.perf_counter()
+        # Fields after the body, if there are any, are counted, and go nowhere.
+        answer.code, answer.headers, self._headers = code, self._headers, []
+
+    def on_body(self, part: bytes) -> None:
+        answer = self._answer
+        assert answer is not None
+        answer.size += len(part)
+        answer.kept += part[: KEPT_LIMIT - len(answer.kept)]
+        if answer.size > READ_LIMIT:
+            raise _Unbearable(f"the answer is longer than {READ_LIMIT} bytes")
+
+    def on_message_complete(self) -> None:
+        answer = self._answer
+        assert answer is not None
+        if answer.code:
+            answer.complete = True
+            self._keep = self._keep and self._llhttp.should_keep_alive()
 
 
 class Sender:
     """One connector for every delivery. To be made, used and closed within one event loop.
 
-    It takes aiohttp's connector (pool, name resolution, TLS) and its parser, and writes the request itself: a
-    `ClientSession` builds a request and a response object with cookies, redirects and middleware around each exchange,
-    none of which a delivery has, and which cost twice what the exchange itself costs (`docs/performance.md`).
+    It takes aiohttp's connector (pool, name resolution, TLS), writes the request itself and gives the answer to the
+    parser as it comes: a `ClientSession` builds a request and a response object with cookies, redirects and middleware
+    around each exchange, none of which a delivery has, and which cost three times what the exchange itself costs
+    (`docs/performance.md`).
 
     policy: which addresses may be connected to. total: seconds for the whole exchange.
     """
@@ -176,7 +293,8 @@ class Sender:
     def __init__(self, policy: AddressPolicy, total: float = TOTAL_SECONDS) -> None:
         self._policy = policy
         self._total = total
-        self._timeout = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, ceil_threshold=total + 1)
+        self._loop = asyncio.get_running_loop()
+        self._timeout = aiohttp.ClientTimeout(connect=min(CONNECT_SECONDS, total), ceil_threshold=total + 1)
         self._connector = aiohttp.TCPConnector(
             resolver=_VettingResolver(policy),
             socket_factory=self._vetted_socket,
@@ -186,12 +304,9 @@ class Sender:
             ssl=ssl.create_default_context(),
             timeout_ceil_threshold=total + 1,
         )
-        loop = asyncio.get_running_loop()
         protocol: type[ResponseHandler] = _Protocol
-        self._connector._factory = partial(protocol, loop=loop)
-        # Connections that have carried an exchange, while the connector keeps them.
-        self._used: WeakSet[BaseProtocol] = WeakSet()
-        self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, loop))
+        self._connector._factory = partial(protocol, loop=self._loop)
+        self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, self._loop))
 
     def _vetted_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -204,16 +319,15 @@ class Sender:
         """Send, and say what came of it."""
         started_at = time.time_ns() // 1_000_000
         start = time.perf_counter()
-        incoming = _Incoming()
+        answer = _Answer()
         result: Reply | Failure | None = None
         try:
-            async with asyncio.timeout(self._total):
-                await self._exchange(request, incoming)
+            await self._exchange(request, answer, self._loop.time() + self._total)
         except Exception as error:
-            if incoming.head is None:
+            if not answer.code:
                 result = self._failure(error)
-        if incoming.head is not None:
-            result = incoming.reply(incoming.head)
+        if answer.code:
+            result = answer.reply()
             if request.shown is not request.headers:
                 result = without(result, request.hidden)
         assert result is not None
@@ -224,89 +338,55 @@ class Sender:
             started_at=started_at,
             duration=(time.perf_counter() - start) * 1000,
             result=result,
-            first_byte=(incoming.first_byte_at - start) * 1000 if incoming.head is not None else None,
+            first_byte=(answer.first_byte_at - start) * 1000 if answer.code else None,
         )
 
-    async def _exchange(self, request: PreparedRequest, incoming: _Incoming) -> None:
+    async def _exchange(self, request: PreparedRequest, answer: _Answer, until: float) -> None:
         route = self._route(request.url)
         data = route.request(request.method, request.headers, request.body)
-        connection, used = await self._connect(route)
+        connection, protocol = await self._connect(route)
+        used = protocol.used
         try:
-            await self._converse(connection, data, incoming)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not used or incoming.head is not None or _had_begun_to_answer(error):
+            await _converse(connection, protocol, data, answer, until)
+        except (aiohttp.ServerDisconnectedError, OSError):
+            if not used or answer.begun:
                 raise
             # A receiver may close a connection that it kept open at any time, this very moment included, and is not at
             # fault (RFC 9112, section 9.3.1). Once more, then; it tells by `webhook-id` if it has had this after all.
-            connection, _ = await self._connect(route, anew=True)
-            await self._converse(connection, data, incoming)
+            async with asyncio.timeout_at(until):
+                connection, protocol = await self._connect(route, anew=True)
+            await _converse(connection, protocol, data, answer, until)
 
-    async def _converse(self, connection: Connection, data: bytes, incoming: _Incoming) -> None:
-        """Send the bytes of a request and take the answer; the connection is given back or closed."""
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:
-            connection.close()
-            raise aiohttp.ServerDisconnectedError
-        try:
-            # A compressed body would be inflated into memory: none is asked for, and what comes is kept as it is.
-            protocol.set_response_params(
-                read_until_eof=True,
-                auto_decompress=False,
-                read_bufsize=KEPT_LIMIT,
-                max_line_size=HEADER_LINE_LIMIT,
-                max_field_size=HEADER_LINE_LIMIT,
-                max_headers=HEADER_COUNT_LIMIT,
-            )
-            transport.write(data)
-            for _ in range(INTERIM_LIMIT + 1):
-                head, body = await protocol.read()
-                if not 100 <= head.code < 200 or head.code == 101:
-                    break
-            else:
-                raise aiohttp.ClientPayloadError(f"more than {INTERIM_LIMIT} interim answers")
-            incoming.first_byte_at = time.perf_counter()
-            incoming.head = head
-            if body.is_eof():
-                # Nearly always: the whole answer came in one packet.
-                incoming.add(body.read_nowait(READ_LIMIT))
-                incoming.complete = body.at_eof()
-            while not incoming.complete and incoming.size < READ_LIMIT:
-                part = await body.read(READ_LIMIT - incoming.size)
-                incoming.add(part)
-                incoming.complete = not part
-        finally:
-            if not incoming.complete or transport.get_write_buffer_size():
-                # To close would be to write the rest first: for ever, if the receiver does not read it.
-                protocol.abort()
-                connection.close()
-            else:
-                self._used.add(protocol)
-                connection.release()
-
-    async def _connect(self, route: _Route, *, anew: bool = False) -> tuple[Connection, bool]:
-        """A connection, and whether it has been used before. anew: one that has not."""
+    async def _connect(self, route: _Route, *, anew: bool = False) -> tuple[Connection, _Protocol]:
+        """A connection. anew: one that has not been used before."""
         while True:
             try:
                 connection = await self._connector.connect(route.template, [], self._timeout)
             except TimeoutError:
                 raise aiohttp.ConnectionTimeoutError from None
             protocol = connection.protocol
-            if protocol is None or protocol not in self._used:
-                return connection, False
-            # What came while nothing was asked would be taken for the answer to what is sent next.
-            if not anew and not protocol.should_close:
-                return connection, True
+            assert isinstance(protocol, _Protocol)
+            if not anew or not protocol.used:
+                return connection, protocol
             connection.close()
 
     def _failure(self, error: Exception) -> Failure:
         kind, reason = _classified(error)
-        if kind == "timeout":
-            return Failure(kind, f"no answer within {self._total:g} s")
+        if kind == "timeout" or (isinstance(error, aiohttp.ConnectionTimeoutError) and self._total < CONNECT_SECONDS):
+            return Failure("timeout", f"no answer within {self._total:g} s")
         return Failure(kind, reason)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._connector.close()
+
+
+async def _converse(connection: Connection, protocol: _Protocol, data: bytes, answer: _Answer, until: float) -> None:
+    """Exchange a request for an answer, and give the connection back, or close it."""
+    try:
+        await protocol.exchange(data, answer, until)
+    finally:
+        connection.release()
 
 
 def _classified(error: Exception) -> tuple[FailureKind, str]:
@@ -338,14 +418,9 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
         return "protocol", "the connection was closed before an answer"
     if isinstance(error, OSError):
         return "connect", _words(error)
-    if isinstance(error, HttpProcessingError):
-        return "protocol", f"the answer is not HTTP: {error.message.partition(chr(10))[0].rstrip(':')}"
+    if isinstance(error, HttpParserError):
+        return "protocol", f"the answer is not HTTP: {_words(error)}"
     return "protocol", _words(error)
-
-
-def _had_begun_to_answer(error: aiohttp.ClientError) -> bool:
-    # aiohttp puts here what it has of an answer, and a text if it has nothing.
-    return not isinstance(getattr(error, "message", ""), str)
 
 
 def _refusal(error: BaseException) -> str:

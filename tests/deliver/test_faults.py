@@ -51,6 +51,9 @@ BOMB = gzip.compress(bytes(32 << 20))
 BOMB_HEAD = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB)
 
 
+LONG_HEAD = "protocol: the head of the answer is longer than 32768 bytes"
+
+
 @dataclass(frozen=True)
 class Case:
     """A fault, and how `reason` begins for what comes of it. slow: it is only over when the time is.
@@ -88,15 +91,15 @@ CASES = {
     "closes in a chunk": Case(says(CHUNKED + b"5\r\nhal", then=close), "status 200"),
     "endless body": Case(repeats(OK + b"\r\n", b"x" * 4096), "status 200"),
     "endless chunks": Case(repeats(CHUNKED, b"1\r\na\r\n" * 500), "status 200"),
-    "endless chunk extension": Case(repeats(CHUNKED + b"5;", b"x" * 4096), "status 200", slow=True),
+    "endless chunk extension": Case(repeats(CHUNKED + b"5;", b"x" * 4096), "status 200"),
     "endless trailers": Case(repeats(CHUNKED + b"0\r\n", b"A: b\r\n" * 500), "status 200"),
     "endless trailer": Case(repeats(CHUNKED + b"0\r\nA: ", b"x" * 4096), "status 200"),
-    "endless headers": Case(repeats(OK, b"A: b\r\n" * 500), "protocol: the answer is not HTTP: Too many headers"),
-    "endless header": Case(repeats(OK + b"A: ", b"x" * 4096), "protocol: the answer is not HTTP: Got more than 8192"),
-    "endless header name": Case(repeats(OK, b"x" * 4096), "protocol: the answer is not HTTP: Got more than 8192"),
-    "endless status line": Case(repeats(b"HTTP/1.1 200 ", b"x" * 4096), "protocol: the answer is not HTTP: Got more"),
-    "endless space in a header": Case(repeats(OK + b"A:", b" " * 4096), "timeout: no answer", slow=True),
-    "endless empty lines": Case(repeats(b"", b"\r\n" * 2048), "timeout: no answer", slow=True),
+    "endless headers": Case(repeats(OK, b"A: b\r\n" * 500), "protocol: the answer has more than 100 headers"),
+    "endless header": Case(repeats(OK + b"A: ", b"x" * 4096), LONG_HEAD),
+    "endless header name": Case(repeats(OK, b"x" * 4096), LONG_HEAD),
+    "endless status line": Case(repeats(b"HTTP/1.1 200 ", b"x" * 4096), LONG_HEAD),
+    "endless space in a header": Case(repeats(OK + b"A:", b" " * 4096), LONG_HEAD),
+    "endless empty lines": Case(repeats(b"", b"\r\n" * 2048), LONG_HEAD),
     "endless interim answers": Case(repeats(b"", b"HTTP/1.1 100 \r\n\r\n" * 200), "protocol: more than 20 interim"),
     "endless early hints": Case(
         repeats(b"", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 100), "protocol: more than 20 interim answers"
@@ -220,6 +223,40 @@ def test_a_gzip_bomb_is_kept_as_it_came() -> None:
             assert (result.body, result.truncated) == (BOMB[:KEPT_LIMIT], True)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_an_answer_that_comes_byte_by_byte_and_untidily(end: bytes, runner: asyncio.Runner) -> None:
+    head = b"HTTP/1.1 102 Processing", b"A: interim", b"", b"HTTP/1.1 201 ", b"Empty:", b"Latin: \xe9", b"B:b ", b"B: c"
+    body = b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3 \r\nllo\r\n0\r\nTrailer: t\r\n\r\n"
+
+    async def fault(peer: Peer) -> None:
+        await peer.request()
+        for byte in end.join([*head, body]):
+            await peer.send(bytes([byte]))
+        await hang(peer)
+
+    async def main() -> None:
+        async with FaultServer(fault) as server, sender() as one:
+            result = (await sent(one, server.port)).result
+            assert isinstance(result, Reply)
+            assert (result.status, result.body, result.truncated) == (201, b"hello", False)
+            headers = [("Empty", ""), ("Latin", "\xe9"), ("B", "b"), ("B", "c"), ("Transfer-Encoding", "chunked")]
+            assert result.headers == headers
+
+    run(runner, main())
+
+
+def test_a_receiver_that_is_busy_before_it_is_asked(runner: asyncio.Runner) -> None:
+    async def busy(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
+        await close(peer)
+
+    async def main() -> None:
+        async with FaultServer(busy) as server, sender() as one:
+            assert reason((await sent(one, server.port)).result).startswith("status 503")
+
+    run(runner, main())
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
