@@ -31,16 +31,16 @@ def with_consent(
     asking = _with_settings(draft, name, wanted)
     check_draft(asking)
     policy = AddressPolicy(session.allowed_networks(allow_network))
-    allowed = asyncio.run(_ask(policy, draft.url, name, wanted))
+    allowed = asyncio.run(_ask(policy, asking, name, wanted))
     limited = "" if allowed is None else f", {allowed} a minute at most, which qwebhook.ratePerMinute sees to"
     session.note(f"{urlsplit(draft.url).hostname} consents to deliveries from {name}{limited}")
     return _with_settings(draft, name, allowed)
 
 
-async def _ask(policy: AddressPolicy, url: str, origin: str, rate: int | None) -> int | None:
+async def _ask(policy: AddressPolicy, draft: WebhookDraft, origin: str, rate: int | None) -> int | None:
     sender = Sender(policy)
     try:
-        return await ask_consent(sender, url, origin, rate)
+        return await ask_consent(sender, draft.url, origin, rate, draft.check_certificate_revocation)
     finally:
         await sender.close()
 

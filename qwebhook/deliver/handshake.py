@@ -27,17 +27,19 @@ class NoConsent(QwebhookError):
     code = "QWH-NO-CONSENT"
 
 
-async def ask_consent(sender: Sender, url: str, origin: str, rate: int | None) -> int | None:
+async def ask_consent(
+    sender: Sender, url: str, origin: str, rate: int | None, check_revocation: bool = False
+) -> int | None:
     """Ask whether events may be delivered to a URL.
 
     origin: the name that the sender goes by, which every delivery then carries. rate: how many deliveries a minute are
-    asked for; None asks for none in particular. The rate that is allowed, the lower of the two; None: any number.
-    Raises NoConsent, also when nobody is there.
+    asked for; None asks for none in particular. check_revocation: as for the deliveries that are to come. The rate that
+    is allowed, the lower of the two; None: any number. Raises NoConsent, also when nobody is there.
     """
     headers = {"User-Agent": USER_AGENT, REQUEST_ORIGIN: origin}
     if rate is not None:
         headers[REQUEST_RATE] = str(rate)
-    exchange = await sender.send(PreparedRequest(url, headers, headers, b"", method="OPTIONS"))
+    exchange = await sender.send(PreparedRequest(url, headers, headers, b"", "OPTIONS", check_revocation))
     result = exchange.result
     if not isinstance(result, Reply):
         _refuse(url, reason(result))

@@ -30,7 +30,8 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     """One request, signed where it is a delivery.
 
-    shown: the headers for records and logs, without the values of encrypted ones.
+    shown: the headers for records and logs, without the values of encrypted ones. check_revocation: it is only sent if
+    the receiver's certificate is known not to be revoked.
     """
 
     url: str
@@ -38,6 +39,7 @@ class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     shown: dict[str, str]
     body: bytes
     method: str = "POST"
+    check_revocation: bool = False
 
     @property
     def hidden(self) -> list[str]:
@@ -87,7 +89,7 @@ def prepare(
     shown = headers
     if endpoint.encrypted_headers:
         shown = {**headers, **dict.fromkeys(endpoint.encrypted_headers, OMITTED)}
-    return PreparedRequest(webhook.url, headers, shown, body)
+    return PreparedRequest(webhook.url, headers, shown, body, check_revocation=webhook.check_certificate_revocation)
 
 
 def rendered(endpoint: Endpoint, event_type: str, body: bytes, names: Names | None = None) -> tuple[bytes, str]:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -26,8 +26,12 @@ from yarl import URL
 from qwebhook.deliver.daemon_threads import DaemonThreads
 from qwebhook.deliver.redaction import without
 from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.revocation.verdict import NotVouchedFor
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Exchange, Failure, FailureKind, Reply
+
+if TYPE_CHECKING:
+    from qwebhook.deliver.revocation.check import RevocationCheck
 
 TOTAL_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -123,26 +127,33 @@ class _Answer:
     """What has come of an answer so far.
 
     begun: whether it has, be it with an interim answer. code: 0 until the head is whole; headers and first_byte_at
-    (`time.perf_counter` seconds) come with it. kept: the start of the body. size: of all of the body.
+    (`time.perf_counter` seconds) come with it. keep: how many bytes of the body are kept. size: of all of the body.
     """
 
-    __slots__ = ("begun", "code", "complete", "first_byte_at", "headers", "interim", "kept", "size")
+    __slots__ = ("_kept", "begun", "code", "complete", "first_byte_at", "headers", "interim", "keep", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int) -> None:
         self.begun = False
         self.code = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.first_byte_at = 0.0
         self.interim = 0
-        self.kept = b""
+        self.keep = keep
+        self._kept: list[bytes] = []
         self.size = 0
         self.complete = False
+
+    def add(self, part: bytes) -> None:
+        """Take a part of the body."""
+        if self.size < self.keep:
+            self._kept.append(part[: self.keep - self.size])
+        self.size += len(part)
 
     def reply(self) -> Reply:
         """The reply. The status decides, and it is here: a body that breaks off or never ends changes nothing."""
         # Latin-1 takes every byte (RFC 9110, section 5.5), so that no header can break its own record.
         headers = [(name.decode("latin-1"), value.decode("latin-1").strip(" \t")) for name, value in self.headers]
-        return Reply(self.code, headers, self.kept, not self.complete or self.size > KEPT_LIMIT)
+        return Reply(self.code, headers, b"".join(self._kept), not self.complete or self.size > self.keep)
 
 
 class _Protocol(ResponseHandler):
@@ -168,6 +179,14 @@ class _Protocol(ResponseHandler):
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
         )
+
+    @property
+    def tls(self) -> ssl.SSLObject:
+        """What came of the handshake. Raises ServerDisconnectedError if the connection has gone meanwhile."""
+        if self.transport is None:
+            raise aiohttp.ServerDisconnectedError
+        connection: ssl.SSLObject = self.transport.get_extra_info("ssl_object")
+        return connection
 
     @property
     def should_close(self) -> bool:
@@ -217,7 +236,7 @@ class _Protocol(ResponseHandler):
             return
         if answer.complete:
             self._end()
-        elif self._received > (RECEIVED_LIMIT if answer.code else HEAD_LIMIT):
+        elif self._received > (max(RECEIVED_LIMIT, 2 * answer.keep) if answer.code else HEAD_LIMIT):
             self._end(_Unbearable(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -266,10 +285,10 @@ class _Protocol(ResponseHandler):
     def on_body(self, part: bytes) -> None:
         answer = self._answer
         assert answer is not None
-        answer.size += len(part)
-        answer.kept += part[: KEPT_LIMIT - len(answer.kept)]
-        if answer.size > READ_LIMIT:
-            raise _Unbearable(f"the answer is longer than {READ_LIMIT} bytes")
+        answer.add(part)
+        # More than is kept is read, so that the connection can be used again.
+        if answer.size > max(READ_LIMIT, answer.keep):
+            raise _Unbearable("the answer is longer than is read")
 
     def on_message_complete(self) -> None:
         answer = self._answer
@@ -307,6 +326,7 @@ class Sender:
         protocol: type[ResponseHandler] = _Protocol
         self._connector._factory = partial(protocol, loop=self._loop)
         self._route = lru_cache(ROUTES_LIMIT)(lambda url: _Route(url, self._loop))
+        self._revocation: RevocationCheck | None = None
 
     def _vetted_socket(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -315,11 +335,11 @@ class Sender:
             raise AddressRefused(refusal)
         return socket.socket(family, kind, protocol)
 
-    async def send(self, request: PreparedRequest) -> Exchange:
-        """Send, and say what came of it."""
+    async def send(self, request: PreparedRequest, keep: int = KEPT_LIMIT) -> Exchange:
+        """Send, and say what came of it. keep: how many bytes of an answer's body are kept."""
         started_at = time.time_ns() // 1_000_000
         start = time.perf_counter()
-        answer = _Answer()
+        answer = _Answer(keep)
         result: Reply | Failure | None = None
         try:
             await self._exchange(request, answer, self._loop.time() + self._total)
@@ -344,18 +364,49 @@ class Sender:
     async def _exchange(self, request: PreparedRequest, answer: _Answer, until: float) -> None:
         route = self._route(request.url)
         data = route.request(request.method, request.headers, request.body)
+        checked = request.check_revocation and route.template.is_ssl()
         connection, protocol = await self._connect(route)
         used = protocol.used
         try:
-            await _converse(connection, protocol, data, answer, until)
-        except (aiohttp.ServerDisconnectedError, OSError):
+            await self._converse(connection, protocol, data, answer, until, checked)
+        except (aiohttp.ServerDisconnectedError, ConnectionError):
             if not used or answer.begun:
                 raise
             # A receiver may close a connection that it kept open at any time, this very moment included, and is not at
             # fault (RFC 9112, section 9.3.1). Once more, then; it tells by `webhook-id` if it has had this after all.
             async with asyncio.timeout_at(until):
                 connection, protocol = await self._connect(route, anew=True)
-            await _converse(connection, protocol, data, answer, until)
+            await self._converse(connection, protocol, data, answer, until, checked)
+
+    async def _converse(
+        self, connection: Connection, protocol: _Protocol, data: bytes, answer: _Answer, until: float, checked: bool
+    ) -> None:
+        """Exchange a request for an answer; the connection is given back, or closed if it cannot be used again.
+
+        checked: only if the receiver's certificate is not revoked.
+        """
+        try:
+            if checked:
+                # Each time, since the pool also has connections of webhooks that do not ask for it.
+                await self._check_revocation(protocol, until)
+            await protocol.exchange(data, answer, until)
+        finally:
+            connection.release()
+
+    async def _check_revocation(self, protocol: _Protocol, until: float) -> None:
+        """Raises NotVouchedFor unless the receiver's certificate is known not to be revoked."""
+        # Most webhooks do not ask for it, and cryptography takes its time to import.
+        from qwebhook.deliver.revocation.check import RevocationCheck, verified_chain
+
+        if self._revocation is None:
+            # Half of the time, so that there is some left for the answer.
+            self._revocation = RevocationCheck(self.send, self._total / 2)
+        try:
+            async with asyncio.timeout_at(until):
+                await self._revocation.check(verified_chain(protocol.tls))
+        except BaseException:
+            protocol.abort()
+            raise
 
     async def _connect(self, route: _Route, *, anew: bool = False) -> tuple[Connection, _Protocol]:
         """A connection. anew: one that has not been used before."""
@@ -378,15 +429,9 @@ class Sender:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._revocation is not None:
+            await self._revocation.close()
         await self._connector.close()
-
-
-async def _converse(connection: Connection, protocol: _Protocol, data: bytes, answer: _Answer, until: float) -> None:
-    """Exchange a request for an answer, and give the connection back, or close it."""
-    try:
-        await protocol.exchange(data, answer, until)
-    finally:
-        connection.release()
 
 
 def _classified(error: Exception) -> tuple[FailureKind, str]:
@@ -400,6 +445,8 @@ def _classified(error: Exception) -> tuple[FailureKind, str]:
     refused = _refusal(error)
     if refused:
         return "address refused", refused
+    if isinstance(error, NotVouchedFor):
+        return "tls", str(error)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "tls", f"the certificate was not accepted: {_words(error.certificate_error)}"
     if isinstance(error, aiohttp.ClientSSLError) or isinstance(cause, ssl.SSLError):
