@@ -22,7 +22,7 @@ from cryptography.x509 import ocsp
 from qwebhook.deliver.handshake import NoConsent, ask_consent
 from qwebhook.deliver.request import PreparedRequest, prepare
 from qwebhook.deliver.revocation import check as checking
-from qwebhook.deliver.revocation.check import RevocationCheck
+from qwebhook.deliver.revocation.check import RevocationCheck, verified_chain
 from qwebhook.deliver.revocation.once import Found, Once
 from qwebhook.deliver.revocation.verdict import NotVouchedFor
 from qwebhook.deliver.sender import Sender
@@ -490,6 +490,16 @@ def test_a_connection_that_ends_while_it_is_checked(world: World) -> None:
         asyncio.run(main())
     finally:
         there.set()
+
+
+def test_the_chain_by_its_public_name() -> None:
+    """Python has it since 3.13, and DER for each certificate."""
+
+    class Connection:
+        def get_verified_chain(self) -> list[bytes]:
+            return [b"leaf", b"root"]
+
+    assert verified_chain(Connection()) == [b"leaf", b"root"]  # type: ignore[arg-type]
 
 
 class Told:

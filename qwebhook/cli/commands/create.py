@@ -68,7 +68,7 @@ def create(
         bool,
         typer.Option(
             "--check-certificate-revocation",
-            help="Ask for a check of revoked certificates (kept, as the service has it).",
+            help="Send nothing to a receiver whose certificate was revoked, or of which nobody tells whether it was.",
         ),
     ] = False,
     file: FileOption = None,
