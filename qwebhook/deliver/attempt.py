@@ -11,6 +11,7 @@ from qwebhook.deliver.targets import Targets, prepare
 from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
+from qwebhook.model.trace import Trace
 from qwebhook.store.contract import Claim
 
 if TYPE_CHECKING:
@@ -18,14 +19,22 @@ if TYPE_CHECKING:
 
 
 async def attempt(
-    targets: Targets, endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool = False
+    targets: Targets,
+    endpoint: Endpoint,
+    key: bytes,
+    event_type: str,
+    body: bytes,
+    now: int,
+    test: bool = False,
+    trace: Trace | None = None,
 ) -> Exchange:
     """Bring an event to an endpoint and say what came of it: a request that cannot be made is a failure like any other.
 
     key, event_type, body: the event's. now: milliseconds since the epoch. test: marks the request as a test-fire.
+    trace: that of the request which brought the event.
     """
     names = await targets.names(event_type, body) if endpoint.renders else None
-    prepared = _prepared(endpoint, key, event_type, body, now, test, names)
+    prepared = _prepared(endpoint, key, event_type, body, now, test, names, trace)
     return prepared if isinstance(prepared, Exchange) else await targets.send(endpoint, prepared)
 
 
@@ -41,12 +50,19 @@ async def attempt_together(targets: Targets, endpoint: Endpoint, claims: Sequenc
 
 
 def _prepared(
-    endpoint: Endpoint, key: bytes, event_type: str, body: bytes, now: int, test: bool, names: Names | None
+    endpoint: Endpoint,
+    key: bytes,
+    event_type: str,
+    body: bytes,
+    now: int,
+    test: bool,
+    names: Names | None,
+    trace: Trace | None = None,
 ) -> PreparedRequest | Exchange:
     if endpoint.problem:
         return _unsent(endpoint, body, now, endpoint.problem)
     try:
-        return prepare(endpoint, key, event_type, body, now, test, names)
+        return prepare(endpoint, key, event_type, body, now, test, names, trace)
     except RenderFailed as error:
         return _unsent(endpoint, body, now, str(error), "template")
     except Exception as error:

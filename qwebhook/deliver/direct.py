@@ -21,7 +21,9 @@ async def resend(run: Run, targets: Targets, clock: Clock, webhook_id: str, deli
     """
     original = await run(lambda journal: journal.original(webhook_id, delivery_id))
     endpoint = original.endpoint
-    exchange = await attempt(targets, endpoint, original.key, original.type, original.body, clock(), test=original.test)
+    exchange = await attempt(
+        targets, endpoint, original.key, original.type, original.body, clock(), original.test, original.trace
+    )
     made = DirectAttempt(endpoint.row, original.event, original.type, exchange, original.test)
     return await run(lambda journal: journal.record_direct(made))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from qwebhook.model.consent import REQUEST_ORIGIN
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.envelope import as_cloud_event, with_type
 from qwebhook.model.event import read_event
+from qwebhook.model.trace import TRACE_HEADERS, Trace, trace_in_event
 from qwebhook.model.webhook import OMITTED
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 USER_AGENT = f"qwebhook/{__version__}"
 TEST_HEADER = "qwebhook-test"
 JSON = "application/json"
-TRACE_HEADERS = ("traceparent", "tracestate")
-TRACESTATE_LIMIT = 512
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
@@ -63,10 +60,12 @@ def prepare(
     now: int,
     test: bool = False,
     names: Names | None = None,
+    trace: Trace | None = None,
 ) -> PreparedRequest:
     """The request that brings an event to an endpoint, signed at `now` (ms since the epoch).
 
     key, event_type, body: the event's. test: marks the request as a test-fire. names: for ids in it.
+    trace: that of the request which brought the event, for one that names none itself.
     """
     webhook = endpoint.webhook
     event_body = body
@@ -83,8 +82,9 @@ def prepare(
         headers[REQUEST_ORIGIN] = webhook.qwebhook.request_origin
     if test:
         headers[TEST_HEADER] = "true"
-    if b'"traceparent"' in event_body and not any(name.lower() in TRACE_HEADERS for name in headers):
-        headers |= _trace_context(event_body)
+    trace = trace_in_event(event_body) or trace
+    if trace is not None and not any(name.lower() in TRACE_HEADERS for name in headers):
+        headers |= trace.headers
     headers |= endpoint.signer.headers(identifier, seconds, body)
     shown = headers
     if endpoint.encrypted_headers:
@@ -110,28 +110,6 @@ def rendered(endpoint: Endpoint, event_type: str, body: bytes, names: Names | No
 
         return rendered_body(webhook, event_type, body, names or {})
     return body, JSON
-
-
-class _TraceContext(msgspec.Struct):
-    traceparent: str = ""
-    tracestate: str = ""
-
-
-def _trace_context(body: bytes) -> dict[str, str]:
-    """The trace that an event belongs to, as headers.
-
-    W3C Trace Context; CloudEvents' distributed tracing extension has the same two values in the event.
-    """
-    try:
-        found = msgspec.json.decode(body, type=_TraceContext)
-    except msgspec.DecodeError:
-        return {}
-    if not _TRACEPARENT.fullmatch(found.traceparent):
-        return {}
-    headers = {"traceparent": found.traceparent}
-    if found.tracestate.isascii() and found.tracestate.isprintable() and 0 < len(found.tracestate) <= TRACESTATE_LIMIT:
-        headers["tracestate"] = found.tracestate
-    return headers
 
 
 def _converted(body: bytes) -> bytes:

@@ -247,7 +247,9 @@ class Worker:
     async def _deliver(self, lane: Lane, claim: Claim) -> None:
         endpoint = lane.endpoint
         try:
-            exchange = await attempt(self._targets, endpoint, claim.key, claim.type, claim.body, self._clock())
+            exchange = await attempt(
+                self._targets, endpoint, claim.key, claim.type, claim.body, self._clock(), trace=claim.trace
+            )
             now = self._clock()
             outcome = self._judged(endpoint, claim, exchange, now)
             self._learn(lane, exchange, outcome, now)

@@ -13,6 +13,7 @@ import msgspec
 
 from qwebhook.model.decoding import NOT_JSON, decoding_reason
 from qwebhook.model.errors import EventRejected
+from qwebhook.model.trace import Trace
 
 MAX_TYPE_LENGTH = 255
 TEST_ID_PREFIX = "test-"
@@ -64,6 +65,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event. Absent attributes are None; `legacy` means that the body is no CloudEvent.
 
     body: the JSON as it is stored and forwarded, bytes untouched. data: the raw slice of its `data`, maybe empty.
+    trace: that of the request it came with; one among its own attributes goes before.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     space_id: str | None = None
     top_level_resource_id: str | None = None
     data: msgspec.Raw = _EMPTY
+    trace: Trace | None = None
 
     @property
     def key(self) -> bytes:

@@ -11,6 +11,7 @@ from qwebhook.deliver.writer import Writer
 from qwebhook.model.consent import REQUEST_ORIGIN, REQUEST_RATE, Consenting
 from qwebhook.model.envelope import read_request
 from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, UnsupportedFormat, WrongCredentials
+from qwebhook.model.trace import TRACE_HEADERS, trace_in_headers
 from qwebhook.server.access import Access
 from qwebhook.server.body import ClientGone, content_length, read_body
 from qwebhook.server.guard import FailedAttempts
@@ -22,6 +23,7 @@ from qwebhook.store.contract import Role
 
 ROLES: tuple[Role, ...] = ("admin", "publisher")
 METHODS = "OPTIONS, POST"
+_TRACING = frozenset(name.encode() for name in TRACE_HEADERS)  # as ASGI has them
 
 
 class Receipt(msgspec.Struct):
@@ -87,6 +89,7 @@ class Acceptance:
         length = 0
         attributes: dict[str, str] = {}
         signing: dict[bytes, str] = {}
+        tracing: list[tuple[bytes, bytes]] = []
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = value.decode("latin-1")
@@ -100,6 +103,8 @@ class Acceptance:
                 attributes[name[3:].decode("latin-1")] = value.decode("latin-1")
             elif name in SIGNATURE_HEADERS:
                 signing[name] = value.decode("latin-1")
+            elif name in _TRACING:
+                tracing.append((name, value))
         signatures = None
         # A token that was given decides alone: a wrong one is a mistake that a signature must not hide.
         if authorization is not None:
@@ -114,6 +119,8 @@ class Acceptance:
         if encoding:
             raise UnsupportedFormat(f"content encoding {encoding!r} is not read", "send the body as it is")
         events = read_request(content_type, attributes, body)
+        if tracing and len(events) == 1:
+            events = [msgspec.structs.replace(events[0], trace=trace_in_headers(tracing))]
         accepted = await self._writer.accept(events)
         duplicates = sum(one.duplicate for one in accepted)
         return Receipt(len(accepted) - duplicates, duplicates, [one.id for one in accepted])

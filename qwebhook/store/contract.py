@@ -17,6 +17,7 @@ from qwebhook.model.delivery import Attempt, Delivery, Exchange, Outcome, Status
 from qwebhook.model.endpoint import Endpoint, EndpointIndex
 from qwebhook.model.event import Event
 from qwebhook.model.patch import PatchOperation
+from qwebhook.model.trace import Trace
 from qwebhook.model.webhook import Level, Origin, Webhook, WebhookDraft, WebhookReplacement
 
 T = TypeVar("T")
@@ -240,7 +241,7 @@ class Claim(msgspec.Struct, gc=False):
     webhook: the endpoint's row. sequence: orders deliveries by arrival; (webhook, due, sequence) names the pending
     row. attempt: the number of the coming one, from 1. due, triggered_at: milliseconds since the epoch.
     event: its row. key: the event's sixteen-byte key. not_before: when a retry was to come, for strictly ordered
-    webhooks, whose retries keep their `due`.
+    webhooks, whose retries keep their `due`. trace: that of the request which brought the event.
     """
 
     webhook: int
@@ -253,6 +254,7 @@ class Claim(msgspec.Struct, gc=False):
     body: bytes
     triggered_at: int
     not_before: int = 0
+    trace: Trace | None = None
 
 
 class Accepted(msgspec.Struct, gc=False):
@@ -288,7 +290,7 @@ class Written(msgspec.Struct):
 class Original(msgspec.Struct):
     """What a delivery sent, to be sent again. event: its row; 0 if it never was an accepted event (a test-fire).
 
-    key, type, body: the event's, as it came in.
+    key, type, body, trace: the event's, as it came in.
     """
 
     endpoint: Endpoint
@@ -297,6 +299,7 @@ class Original(msgspec.Struct):
     key: bytes
     body: bytes
     test: bool
+    trace: Trace | None = None
 
 
 class DirectAttempt(msgspec.Struct):

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as StandardWebhook
 
 from qwebhook import __version__
 from qwebhook.model.webhook import OMITTED
-from tests.acceptance.processes import Home, Server
+from tests.acceptance.processes import Home, Server, until
 from tests.acceptance.receiver import Answer, Received, Receiver
 from tests.builders import (
     APP_CREATED,
@@ -96,6 +96,58 @@ def test_a_binary_event_arrives_as_structured_json_with_its_data_untouched(serve
     assert data in request.body
     verify_standard(request)
     verify_qlik(request)
+
+
+BINARY = {"ce-specversion": "1.0", "ce-id": "binary", "ce-source": "here", "ce-type": APP_CREATED}
+TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=b"}
+OTHER_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+
+def trace_of(request: Received) -> dict[str, str]:
+    return {name: request.headers[name] for name in TRACE if name in request.headers}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "attributes"),
+    [
+        pytest.param(AS_SENT, STRUCTURED, {}, id="structured"),
+        pytest.param(legacy_event_body(), "application/json", {}, id="legacy"),
+        pytest.param(b"[" + AS_SENT.strip() + b"]", BATCH, {}, id="batch of one"),
+        pytest.param(b"{}", "application/json", BINARY, id="binary"),
+    ],
+)
+def test_the_trace_of_a_request_with_one_event_goes_along_and_changes_no_body(
+    server: Server, receiver: Receiver, body: bytes, content_type: str, attributes: dict[str, str]
+) -> None:
+    made = server.create_webhook(url=receiver.url(), secret=STANDARD_SECRET)
+    server.publish(body, content_type, **attributes, **TRACE)
+    (request,) = receiver.wait_for(1)
+    assert trace_of(request) == TRACE
+    if not attributes:
+        assert request.body == body.strip(b"[]")
+    assert b"trace" not in request.body
+    verify_qlik(request)
+    # A resend reads the event from the store, where the delivery had it from memory.
+    (delivery,) = until(lambda: server.deliveries(made), "the delivery on record")
+    response = server.client.post(
+        f"/api/v1/webhooks/{made.id}/deliveries/{delivery.id}/actions/resend", headers=server.authorization("admin")
+    )
+    assert response.status_code == 201, response.text
+    _, again = receiver.wait_for(2)
+    assert (trace_of(again), again.body) == (TRACE, request.body)
+
+
+def test_a_trace_that_is_the_events_own_goes_before_and_one_of_many_events_is_nobodys(
+    server: Server, receiver: Receiver
+) -> None:
+    server.create_webhook(url=receiver.url())
+    server.publish(cloud_event_body(id="own", traceparent=OTHER_TRACE), **TRACE)
+    server.publish(b"{}", **BINARY, **{"ce-traceparent": OTHER_TRACE}, **TRACE)
+    server.publish(cloud_event_body(id="none"), traceparent="00-" + "0" * 32 + "-00f067aa0ba902b7-01", tracestate="a=b")
+    server.publish(b"[" + cloud_event_body(id="one") + b"," + cloud_event_body(id="two") + b"]", BATCH, **TRACE)
+    found = {json.loads(request.body)["id"]: trace_of(request) for request in receiver.wait_for(5)}
+    own = {"traceparent": OTHER_TRACE}
+    assert found == {"own": own, "binary": own, "none": {}, "one": {}, "two": {}}
 
 
 @pytest.mark.parametrize("mode", ["structured", "binary"])

@@ -134,8 +134,8 @@ def test_the_examination_knows_the_document_that_is_served(served: Json) -> None
     assert served == document()
 
 
-# pytest 9.2 makes ids of the function's name and the parameters, and schemathesis puts the operation into neither, unless
-# there are parameters: without one the tests of all operations have one id, and pytest-xdist runs one of them.
+# pytest 9.2 makes ids of the function's name and the parameters, and schemathesis puts the operation into the name only
+# where there are parameters: without one the tests of all operations have one id, and pytest-xdist runs one of them.
 as_role = pytest.mark.parametrize("role", ["admin"])
 
 

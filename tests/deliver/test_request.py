@@ -9,6 +9,7 @@ import pytest
 from qwebhook import __version__
 from qwebhook.deliver.request import message_id, prepare, rendered
 from qwebhook.model.signature import qlik_signature, verify_standard
+from qwebhook.model.trace import Trace
 from qwebhook.model.webhook import OMITTED, Settings
 from tests.builders import (
     APP_CREATED,
@@ -132,6 +133,7 @@ def test_converted_and_renamed_at_once() -> None:
 
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+OTHER_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 def trace_of(**members: object) -> dict[str, str]:
@@ -153,3 +155,18 @@ def test_what_is_no_trace_does_not(value: object) -> None:
     assert trace_of(traceparent=value) == {}
     assert trace_of(traceparent=TRACE, tracestate="a\r\nb") == {"traceparent": TRACE}
     assert trace_of(data={"traceparent": TRACE}) == {}
+
+
+def test_the_trace_of_the_request_is_for_events_that_name_none() -> None:
+    def given(**members: object) -> dict[str, str]:
+        trace = Trace(OTHER_TRACE, "c=d")
+        body = cloud_event_body(**members)
+        made = prepare(endpoint(webhook()), bytes(16), APP_CREATED, body, NOW, trace=trace)
+        assert made.body is body
+        return {name: value for name, value in made.headers.items() if name.startswith("trace")}
+
+    assert given() == given(traceparent="x", tracestate="a=b") == {"traceparent": OTHER_TRACE, "tracestate": "c=d"}
+    assert given(traceparent=TRACE) == {"traceparent": TRACE}
+    own = endpoint(webhook(headers={"TraceState": "mine"}))
+    made = prepare(own, bytes(16), APP_CREATED, cloud_event_body(), NOW, trace=Trace(TRACE))
+    assert "traceparent" not in made.headers

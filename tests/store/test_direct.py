@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from qwebhook.model.delivery import DISABLE_AFTER, DISABLE_FAILURES, Exchange, Failure, Reply
 from qwebhook.model.errors import NotFound, Unavailable
 from qwebhook.model.patch import replacements
 from qwebhook.model.timestamps import to_rfc3339
+from qwebhook.model.trace import Trace
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import Claim, DeliveryQuery, DirectAttempt, Journal
 from tests.builders import APP_CREATED, APP_DELETED, SECRET, URL, USER, cloud_event_body, event, webhook_draft
@@ -205,6 +207,14 @@ def test_the_original_of_a_delivery_is_its_event(store: Store, journal: Journal,
     assert (original.event, original.type, original.key) == (claim.event, APP_CREATED, claim.key)
     assert (original.body, original.test) == (body, False)
     assert original.endpoint.row == claim.webhook
+
+
+def test_the_original_has_the_trace_that_the_event_came_with(store: Store, journal: Journal, webhook: Webhook) -> None:
+    trace = Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b")
+    came = msgspec.structs.replace(event(id="a"), trace=trace)
+    (claim,) = journal.write([came], [], NOW).accepted[0].claims
+    journal.write([], [retry(claim, NOW + HOUR)], NOW)
+    assert journal.original(webhook.id, journal.delivery_id(claim)).trace == trace
 
 
 def test_the_original_comes_with_the_webhook_as_it_is_now(

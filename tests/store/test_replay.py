@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from qwebhook.model.errors import NotFound, Unavailable
 from qwebhook.model.event import read_event
 from qwebhook.model.patch import replacements
+from qwebhook.model.trace import Trace
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
     BEGINNING,
@@ -95,6 +97,15 @@ def test_past_events_come_again_in_their_order_as_deliveries_of_their_own(store:
     journal.write([], [delivered(claim) for claim in step.claims], LATER)
     records = store.list_deliveries(DeliveryQuery(sort="triggeredAt")).items
     assert [read_event(record.request.body.encode()).id for record in records] == ids
+
+
+def test_they_have_the_traces_that_they_came_with(store: Store, journal: Journal) -> None:
+    trace = Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    journal.write([event(id="a"), msgspec.structs.replace(event(id="b"), trace=trace)], [], NOW)
+    made = make(store)
+    (step,) = steps(journal, ReplayQuery(made.id, 0, EVER))
+    assert [claim.trace for claim in step.claims] == [None, trace]
+    assert journal.claim(store.endpoint(made.id).row, LATER, 100, set()) == step.claims
 
 
 def test_the_time_is_that_of_acceptance_from_since_to_before_until(store: Store, journal: Journal) -> None:

@@ -19,6 +19,7 @@ from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.mail import MailServer
 from qwebhook.model.sheet import SHEET_SCHEMES, GoogleAccount
+from qwebhook.model.trace import Trace
 
 if TYPE_CHECKING:
     # What is to be sent can be shown without a client for HTTP, which takes longer to import than the rest.
@@ -38,9 +39,10 @@ def prepare(
     now: int,
     test: bool = False,
     names: Names | None = None,
+    trace: Trace | None = None,
 ) -> PreparedRequest:
     """What brings an event to an endpoint. key, event_type, body: the event's. now: ms since the epoch. names: for ids
-    in it, where they are known.
+    in it, where they are known. trace: that of the request which brought the event.
 
     Raises RenderFailed, ValueError.
     """
@@ -60,7 +62,7 @@ def prepare(
         from qwebhook.deliver.targets import notify
 
         return notify.prepare(endpoint, event_type, body, names or {})
-    return request.prepare(endpoint, key, event_type, body, now, test, names)
+    return request.prepare(endpoint, key, event_type, body, now, test, names, trace)
 
 
 class Allowed(msgspec.Struct, frozen=True):

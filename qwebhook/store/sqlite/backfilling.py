@@ -61,7 +61,7 @@ def look(
     known = [(traces[key], event) for key, event in wanted.items() if key in traces]
     bodies = replaying.read_bodies(connection, [trace.row for trace, _ in known])
     return step, [
-        PastEvent(trace.row, event.type, event.key, bodies[trace.row][1] if trace.kept else event.body)
+        PastEvent(trace.row, event.type, event.key, *(bodies[trace.row][1:] if trace.kept else (event.body,)))
         for trace, event in known
     ]
 

@@ -46,7 +46,8 @@ class Batch:
 
     def accept(self, row: int, key: str, event: Event, now: int) -> None:
         """A new event. key: its key as text; now: milliseconds since the epoch."""
-        self.events.append((row, event.type, key, now, event.body.decode()))
+        trace = None if event.trace is None else str(event.trace)
+        self.events.append((row, event.type, key, now, event.body.decode(), trace))
 
     def enqueue(self, claims: Iterable[Claim]) -> None:
         """Pending deliveries."""

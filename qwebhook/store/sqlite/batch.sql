@@ -20,8 +20,9 @@ CREATE TEMP TRIGGER IF NOT EXISTS batch_written INSTEAD OF INSERT ON batch BEGIN
     ON CONFLICT (key) DO UPDATE
     SET accepted_at = iif(row = excluded.row, accepted_at, RAISE(ABORT, 'an event came before'));
 
-    INSERT INTO event (row, type, key, accepted_at, body)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BLOB) FROM json_each(NEW.events);
+    INSERT INTO event (row, type, key, accepted_at, body, trace)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BLOB), value ->> 5
+    FROM json_each(NEW.events);
 
     INSERT INTO pending (webhook, due, sequence, event, attempt, triggered_at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(NEW.pendings);

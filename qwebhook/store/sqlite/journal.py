@@ -26,6 +26,7 @@ from qwebhook.model.endpoint import Endpoint, EndpointIndex
 from qwebhook.model.event import Event
 from qwebhook.model.identifiers import row_id
 from qwebhook.model.timestamps import humanised, to_rfc3339
+from qwebhook.model.trace import kept_trace
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
     NEVER,
@@ -162,7 +163,9 @@ class SqliteJournal:
                 accepted.append(Accepted(row_id("event", at, number, original), True, []))
                 continue
             claims = [
-                Claim(endpoint.row, now, self._take_sequence(), 1, row, event.type, key, event.body, now)
+                Claim(
+                    endpoint.row, now, self._take_sequence(), 1, row, event.type, key, event.body, now, 0, event.trace
+                )
                 for endpoint in (self._index.matching(event) if for_all else ())
             ]
             batch.accept(row, text, event, now)
@@ -279,7 +282,19 @@ class SqliteJournal:
         """Put events that came before into the queue of a webhook's row."""
         now = self._now
         claims = [
-            Claim(webhook, now, self._take_sequence(), 1, event.row, event.type, event.key, event.body, now)
+            Claim(
+                webhook,
+                now,
+                self._take_sequence(),
+                1,
+                event.row,
+                event.type,
+                event.key,
+                event.body,
+                now,
+                0,
+                event.trace,
+            )
             for event in events
         ]
         batch = Batch()
@@ -377,7 +392,7 @@ class SqliteJournal:
             for row in rows:
                 if row[2] in held:
                     continue
-                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at, not_before = row
+                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at, not_before, trace = row
                 claims.append(
                     Claim(
                         webhook_row,
@@ -390,6 +405,7 @@ class SqliteJournal:
                         body,
                         triggered_at,
                         not_before,
+                        kept_trace(trace),
                     )
                 )
                 size += len(row[7])

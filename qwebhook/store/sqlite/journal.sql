@@ -36,7 +36,7 @@ DELETE FROM webhook_failing WHERE webhook = ?
 
 -- name: claim
 SELECT p.webhook, p.due, p.sequence, p.attempt, p.event, e.type, e.key, e.body, p.triggered_at,
-    coalesce(d.next_attempt_at, 0)
+    coalesce(d.next_attempt_at, 0), e.trace
 FROM pending AS p JOIN event AS e ON e.row = p.event LEFT JOIN delivery AS d ON d.sequence = p.sequence
 WHERE p.webhook = ? AND p.due <= ? ORDER BY p.due, p.sequence LIMIT ?
 

@@ -11,6 +11,7 @@ from qwebhook.model import catalogue
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import NotFound
 from qwebhook.model.event import read_event
+from qwebhook.model.trace import Trace, kept_trace
 from qwebhook.store.contract import Place, ReplayOutcome, ReplayQuery, ReplayStep
 from qwebhook.store.sqlite.connection import Connection
 from qwebhook.store.sqlite.queries import queries
@@ -22,12 +23,13 @@ _STEP_BYTES = 8 << 20
 
 
 class PastEvent(msgspec.Struct):
-    """An event that was accepted once: its row, type, sixteen-byte key and body."""
+    """An event that was accepted once: its row, type, sixteen-byte key, body, and the trace of its request."""
 
     row: int
     type: str
     key: bytes
     body: bytes
+    trace: Trace | None = None
 
 
 class _Glimpse(msgspec.Struct, array_like=True):
@@ -46,7 +48,7 @@ class _Glimpse(msgspec.Struct, array_like=True):
 
 
 _glimpses = msgspec.json.Decoder(list[_Glimpse])
-_bodies = msgspec.json.Decoder(list[tuple[int, str, str]])
+_bodies = msgspec.json.Decoder(list[tuple[int, str, str, str | None]])
 
 
 def look(
@@ -82,7 +84,7 @@ def look(
     bodies = read_bodies(connection, wanted)
     events: list[PastEvent] = []
     for glimpse in looked_at:
-        key, body = bodies.get(glimpse.row, (b"", b""))
+        key, body, trace = bodies.get(glimpse.row, (b"", b"", None))
         if choosy and not endpoint.wants(read_event(body)):
             continue
         step.matching += 1
@@ -93,14 +95,14 @@ def look(
         else:
             step.enqueued += 1
             if not dry_run:
-                events.append(PastEvent(glimpse.row, glimpse.type, key, body))
+                events.append(PastEvent(glimpse.row, glimpse.type, key, body, trace))
     return step, events
 
 
-def read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
-    """The key and the body of each of the events, by their rows."""
+def read_bodies(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[bytes, bytes, Trace | None]]:
+    """The key, the body and the trace of each of the events, by their rows."""
     found = connection.execute(_SQL["bodies"], (json_text(rows),)).fetchone()[0]
-    return {row: (a2b_base64(key), body.encode()) for row, key, body in _bodies.decode(found)}
+    return {row: (a2b_base64(key), body.encode(), kept_trace(trace)) for row, key, body, trace in _bodies.decode(found)}
 
 
 def outcome(connection: Connection, webhook_id: str, first: int, last: int, own: bool) -> ReplayOutcome:

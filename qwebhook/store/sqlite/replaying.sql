@@ -1,6 +1,6 @@
 -- name: event
 -- What an event was, for sending it again.
-SELECT type, key, body FROM event WHERE row = ?
+SELECT type, key, body, trace FROM event WHERE row = ?
 
 -- name: has_body
 SELECT 1 FROM event WHERE row = ? AND body = ?
@@ -33,8 +33,8 @@ SELECT (
 ) FROM json_each(:types) AS t
 
 -- name: bodies
--- [row, key, body] of each of the events (a JSON array of rows), as one JSON array.
-SELECT json_group_array(json_array(e.row, e.key, CAST(e.body AS TEXT)))
+-- [row, key, body, trace] of each of the events (a JSON array of rows), as one JSON array.
+SELECT json_group_array(json_array(e.row, e.key, CAST(e.body AS TEXT), e.trace))
 FROM json_each(?) AS asked JOIN event AS e ON e.row = asked.value
 
 -- name: whose

@@ -8,6 +8,7 @@ from qwebhook.model.backoff import ATTEMPTS
 from qwebhook.model.delivery import Delivered, Outcome, judge, reason
 from qwebhook.model.errors import NotFound
 from qwebhook.model.event import read_event
+from qwebhook.model.trace import kept_trace
 from qwebhook.store.contract import DirectAttempt, Original
 from qwebhook.store.sqlite.batch import Batch
 from qwebhook.store.sqlite.connection import Connection
@@ -35,8 +36,8 @@ def original(connection: Connection, webhooks: Webhooks, webhook_id: str, delive
             f"the event of delivery {delivery_id} is not kept any longer, so that it cannot be sent again",
             "events are kept as long as `qwebhook serve --retention` says",
         )
-    kind, key, body = found
-    return Original(endpoint, event, kind, a2b_base64(key), body, test)
+    kind, key, body, trace = found
+    return Original(endpoint, event, kind, a2b_base64(key), body, test, kept_trace(trace))
 
 
 def write(connection: Connection, attempt: DirectAttempt, sequence: int, triggered_at: int) -> Outcome:
