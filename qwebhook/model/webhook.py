@@ -43,6 +43,7 @@ RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "co
 RESERVED_HEADER_PREFIX = "webhook-"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")  # RFC 1123, section 2.1, and underscores as they occur
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ONLY_DIGITS = re.compile(r"[0-9.]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.1: token
 
 
@@ -249,6 +250,37 @@ def check_url(url: str) -> None:
         raise InvalidWebhook("url", "port 0 cannot be connected to")
     if parts.username is not None:
         raise InvalidWebhook("url", "carries a user name or password", "put credentials into an encrypted header")
+    if "]" in parts.netloc and parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
+        raise InvalidWebhook("url", "cannot be read: something follows the brackets that is no port")
+    if "\\" in parts.netloc:
+        raise InvalidWebhook("url", "has a backslash in its host", "write /")
+    if _ONLY_DIGITS.fullmatch(parts.hostname) and not _is_ipv4(parts.hostname):
+        # Nothing is asked of a resolver for these, so that every attempt would fail.
+        raise InvalidWebhook(
+            "url",
+            f"{parts.hostname} is not how an address is written",
+            f"write {_as_ipv4(parts.hostname) or 'four numbers from 0 to 255, such as 10.0.0.1'}",
+        )
+
+
+def _is_ipv4(host: str) -> bool:
+    numbers = host.split(".")
+    return len(numbers) == 4 and all(one.isdigit() and str(int(one)) == one and int(one) < 256 for one in numbers)
+
+
+def _as_ipv4(host: str) -> str:
+    """The address that the C library takes a host of digits for: numbers with a leading zero are octal, and the last
+    one stands for all bytes that are left. "" if it is none.
+    """
+    try:
+        *first, last = (int(one, 8 if one.startswith("0") else 10) for one in host.removesuffix(".").split("."))
+        return (
+            ""
+            if len(first) > 3
+            else ".".join(str(byte) for byte in bytes(first) + last.to_bytes(4 - len(first), "big"))
+        )
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _check_command(url: str) -> None:

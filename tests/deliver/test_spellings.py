@@ -167,7 +167,9 @@ def test_an_address_that_is_refused(host: str, connected: list[Any]) -> None:
 
 @pytest.mark.parametrize("host", NOT_CANONICAL)
 def test_an_address_that_is_not_written_as_one(host: str, connected: list[Any]) -> None:
-    result = sent_to(host).result
+    with pytest.raises(InvalidWebhook, match="is not how an address is written"):
+        check_url(f"http://{host}/hook")
+    result = sent_to(host).result  # and if it got here all the same
     assert isinstance(result, Failure)
     assert result.kind == "invalid"
     assert "is not a canonical IPv4 address" in result.reason
