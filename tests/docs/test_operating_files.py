@@ -66,3 +66,55 @@ def test_systemd_takes_the_unit(tmp_path: Any) -> None:
         ["systemd-analyze", "verify", tmp_path / "qwebhook.service"], capture_output=True, text=True, check=False
     )
     assert "qwebhook.service:" not in done.stderr, done.stderr
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", tmp_path / "qwebhook.service"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    # Those before 250 cannot rate a file.
+    assert rated.returncode == 0 or "offline" in rated.stderr, rated.stdout + rated.stderr
+
+
+# Two hours of trouble, as each rule has it, and what comes of it: an alert from the minute that it fires on.
+TROUBLE = [
+    ("QwebhookDown", 3, 'up{job="qwebhook"}', "0x120"),
+    ("QwebhookRefusesEvents", 9, "qwebhook_requests_refused_total", "0+1x120"),
+    ("QwebhookStoreFails", 2, "qwebhook_store_failures_total", "0 1x119"),
+    ("QwebhookDeliveriesLate", 80, "qwebhook_oldest_pending_seconds", "0+60x120"),
+    ("QwebhookQueueGrows", 45, "qwebhook_queue_depth", "0+1000x120"),
+    ("QwebhookReceiverDown", 12, 'qwebhook_breakers{state="open"}', "1x120"),
+    ("QwebhookDeliveriesDead", 2, 'qwebhook_attempts_total{outcome="dead"}', "0 1x119"),
+    ("QwebhookSourceDeaf", 17, 'qwebhook_source_lag_seconds{source="audits:prod"}', "0+60x120"),
+]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_the_alert_rules_and_each_fires(tmp_path: Any) -> None:
+    rules = FOLDER / "alerts.yml"
+    names = [rule["alert"] for rule in yaml.safe_load(rules.read_text())["groups"][0]["rules"]]
+    assert names == [name for name, *_ in TROUBLE]
+    # What an alert says has to be expected word for word, so that only those are asked for that say nothing.
+    silent = re.sub(r"(?m)^ +annotations:\n +summary: .*\n", "", rules.read_text())
+    (tmp_path / "alerts.yml").write_text(silent)
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": values}],
+            "alert_rule_test": [
+                {"alertname": name, "eval_time": "0m", "exp_alerts": []},
+                {"alertname": name, "eval_time": f"{minutes}m", "exp_alerts": [{"exp_labels": labels(name, series)}]},
+            ],
+        }
+        for name, minutes, series, values in TROUBLE
+    ]
+    (tmp_path / "tests.yml").write_text(json.dumps({"rule_files": ["alerts.yml"], "tests": tests}))
+    for arguments in (["check", "rules", rules], ["test", "rules", tmp_path / "tests.yml"]):
+        done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def labels(name: str, series: str) -> dict[str, str]:
+    """Those of an alert: the series' own, and how severe it is."""
+    rules = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
+    (rule,) = (rule for rule in rules if rule["alert"] == name)
+    own = dict(re.findall(r'(\w+)="([^"]*)"', series))
+    return own | dict(rule["labels"])
