@@ -13,8 +13,11 @@ NODE_READY := $(NODE_MODULES)/ready
 demo: $(READY)
 	$(BIN)/qwebhook demo
 
+# Three share two cores, since many tests wait. The first begins with the short tests, the last with the long ones, and
+# who is done takes of what is left.
+PROCESSES ?= 3
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 test-node: $(READY) $(NODE_READY)
 	$(BIN)/python -m pytest tests/node
