@@ -15,7 +15,8 @@ from qwebhook.cli.suggestions import event_types
 from qwebhook.model.errors import InvalidInput
 
 T = TypeVar("T")
-_SETTINGS = "Delivery by qwebhook"
+# Where the help shows the options of what qwebhook adds to a webhook.
+SETTINGS_PANEL = "Delivery by qwebhook"
 
 UrlOption = Annotated[str | None, typer.Option("--url", metavar="URL", help="Where events are delivered to.")]
 EventOption = Annotated[
@@ -68,7 +69,7 @@ OrderingOption = Annotated[
         "--ordering",
         metavar="HOW",
         help="arrival, or strict: one delivery at a time, and a retry holds the next.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 TypeNamesOption = Annotated[
@@ -77,17 +78,22 @@ TypeNamesOption = Annotated[
         "--type-names",
         metavar="HOW",
         help="asReceived, or subscribed: a renamed type is delivered under the name subscribed to.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 ConcurrencyOption = Annotated[
     int | None,
-    typer.Option("--concurrency", metavar="N", help="How many deliveries may be in flight.", rich_help_panel=_SETTINGS),
+    typer.Option(
+        "--concurrency", metavar="N", help="How many deliveries may be in flight.", rich_help_panel=SETTINGS_PANEL
+    ),
 ]
 RateOption = Annotated[
     int | None,
     typer.Option(
-        "--rate-per-minute", metavar="N", help="How many deliveries may be started a minute.", rich_help_panel=_SETTINGS
+        "--rate-per-minute",
+        metavar="N",
+        help="How many deliveries may be started a minute.",
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 
@@ -97,7 +103,7 @@ PresetOption = Annotated[
         "--preset",
         metavar="NAME",
         help="Send a message in place of the event: slack, teams, discord, google-chat, text or html-mail.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 TemplateOption = Annotated[
@@ -106,19 +112,22 @@ TemplateOption = Annotated[
         "--template",
         metavar="FILE",
         help="Send what this template makes of the event (docs/templates.md); - for stdin.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 CommandTimeoutOption = Annotated[
     int | None,
     typer.Option(
-        "--command-timeout", metavar="SECONDS", help="How long an exec: command may take.", rich_help_panel=_SETTINGS
+        "--command-timeout",
+        metavar="SECONDS",
+        help="How long an exec: command may take.",
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 TenantUrlOption = Annotated[
     str | None,
     typer.Option(
-        "--tenant-url", metavar="URL", help="The events' tenant, for links in messages.", rich_help_panel=_SETTINGS
+        "--tenant-url", metavar="URL", help="The events' tenant, for links in messages.", rich_help_panel=SETTINGS_PANEL
     ),
 ]
 RetryOption = Annotated[
@@ -127,7 +136,7 @@ RetryOption = Annotated[
         "--retry",
         metavar="WAITS",
         help="The wait before each attempt after the first, such as 5s,1m,1h; never for none.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 ColumnOption = Annotated[
@@ -136,12 +145,12 @@ ColumnOption = Annotated[
         "--column",
         metavar="HEADER=PLACE",
         help="A column of a spreadsheet, and where its value comes from, such as Name=data.name; may be repeated.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option("--key", metavar="HEADER", help="The column that a row is found by.", rich_help_panel=_SETTINGS),
+    typer.Option("--key", metavar="HEADER", help="The column that a row is found by.", rich_help_panel=SETTINGS_PANEL),
 ]
 ModeOption = Annotated[
     list[str] | None,
@@ -149,7 +158,7 @@ ModeOption = Annotated[
         "--mode",
         metavar="[TYPE=]MODE",
         help="What becomes of the row: append, upsert, delete or mark; may be repeated for single event types.",
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=SETTINGS_PANEL,
     ),
 ]
 # The options for what qwebhook adds to a webhook, by the names of their parameters.

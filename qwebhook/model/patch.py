@@ -45,6 +45,7 @@ _REMOVED: dict[str, Any] = {
     "qwebhook": Settings(),
 }
 _MAPS = ("headers", "encryptedHeaders")
+_SETTINGS = "qwebhook"
 _ATTRIBUTES = {
     "eventTypes": "event_types",
     "ownerId": "owner_id",
@@ -145,7 +146,7 @@ def _apply_one(
     field, *rest = (_unescaped(part) for part in operation.path[1:].split("/"))
     if field not in _FIELD_TYPES:
         raise InvalidPatch(f"path {operation.path!r} cannot be changed", f"use /{', /'.join(_FIELD_TYPES)}")
-    if len(rest) > 1 or (rest and field not in _MAPS):
+    if len(rest) > 1 or (rest and field not in _MAPS and not _is_setting(field, rest[0])):
         raise InvalidPatch(f"path {operation.path!r} does not exist")
     removing = operation.op == "remove"
     # Some clients send "value": null with every operation.
@@ -157,6 +158,9 @@ def _apply_one(
     removing = removing or (operation.value is None and not rest and field in _REMOVED)
     if not rest:
         changed[field] = _removed(field) if removing else _converted(field, _FIELD_TYPES[field], operation.value)
+        return
+    if field == _SETTINGS:
+        changed[field] = _with_setting(changed.get(field, webhook.qwebhook), rest[0], operation)
         return
     if field not in changed:
         changed[field] = dict(webhook.headers) if field == "headers" else dict(encrypted_headers())
@@ -181,6 +185,20 @@ def _change_member(members: dict[str, str], field: str, name: str, operation: Pa
         del members[present]
     if operation.op != "remove":
         members[name] = _converted(f"{field}/{name}", str, operation.value)
+
+
+def _is_setting(field: str, name: str) -> bool:
+    return field == _SETTINGS and name in Settings.__struct_encode_fields__
+
+
+def _with_setting(settings: Settings, name: str, operation: PatchOperation) -> Settings:
+    """A setting always has a value: one that is removed is as it is by default."""
+    members: dict[str, Any] = msgspec.to_builtins(settings)
+    members.pop(name, None)
+    if operation.op != "remove" and operation.value is not None:
+        members[name] = operation.value
+    converted: Settings = _converted(_SETTINGS, Settings, members)
+    return converted
 
 
 def _removed(field: str) -> Any:

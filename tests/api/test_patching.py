@@ -27,6 +27,7 @@ ON_CORE: Json = {
     "/ownerId": "bob",
     "/encryptedHeaders/X-New": "kept-apart",
     "/headers/X-New": "1",
+    "/qwebhook/concurrency": 4,
 }
 NOWHERE: Json = {
     "/id": "1",
@@ -37,6 +38,8 @@ NOWHERE: Json = {
     "/eventTypes/0": APP_CREATED,
     "/eventTypes/-": APP_CREATED,
     "/headers/a/b": "1",
+    "/qwebhook/nothing": 1,
+    "/qwebhook/sheet/key": "Id",
     "/unknown": "1",
     "name": "changed",
     "": {},
@@ -151,6 +154,12 @@ def test_what_can_be_removed(admin: Client, path: str, emptied: Any) -> None:
         description="a", filter='id eq "a1"', headers={"X-A": "1"}, encryptedHeaders={"X-B": "kept-apart"}
     )
     assert admin.patched(made["id"], ("remove", path))[field] == emptied
+
+
+def test_a_single_setting_of_qwebhook_s_own_is_removed(admin: Client) -> None:
+    made = admin.made(qwebhook={"retries": [5], "preset": "slack", "concurrency": 4})
+    patched = admin.patched(made["id"], ("remove", "/qwebhook/retries"), ("replace", "/qwebhook/preset", None))
+    assert patched["qwebhook"] == {"concurrency": 4}
 
 
 def test_operations_apply_in_order(either: Client) -> None:

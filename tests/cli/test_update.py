@@ -169,3 +169,116 @@ def test_no_waits_at_all_are_not_taken_for_never(cli: Cli, made: dict[str, Any],
     result = cli.run("update", "x", "--retry", waits)
     assert (result.code, result.error.startswith("--retry names no wait")) == (2, True)
     assert update(cli, "--retry", "never")["qwebhook"]["retries"] == []
+
+
+ROWS = ("--column", "Id=data.id", "--column", "Name=data.name", "--key", "Id", "--mode", "upsert")
+
+
+def sheet(cli: Cli, *options: str) -> dict[str, Any]:
+    """A webhook named x with rows, changed as the options say: what it has then."""
+    cli.create("x", *ROWS, "--mode", f"{CREATED}=mark", "--url", "csv:/a/b.csv")
+    changed: dict[str, Any] = update(cli, *options)["qwebhook"].get("sheet", {})
+    return changed
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("given", "name"),
+        [
+            (("--ordering", "strict"), "ordering"),
+            (("--type-names", "subscribed"), "type-names"),
+            (("--concurrency", "4"), "concurrency"),
+            (("--rate-per-minute", "90"), "rate-per-minute"),
+            (("--retry", "never"), "retry"),
+            (("--preset", "slack"), "preset"),
+            (("--template", "-"), "template"),
+            (("--tenant-url", "https://acme.example.com"), "tenant-url"),
+            (("--command-timeout", "30"), "command-timeout"),
+        ],
+    )
+    def test_each_is_taken_away_by_its_name(self, cli: Cli, given: tuple[str, ...], name: str) -> None:
+        cli.create("y", *given, stdin=b"{{ text }}" if "-" in given else b"")
+        assert cli.ok("get", "y", "-o", "json").json["qwebhook"] != {}
+        for _ in range(2):  # the second time there is nothing to do
+            assert cli.ok("update", "y", "--remove-setting", name, "-o", "json").json["qwebhook"] == {}
+
+    def test_several_go_while_others_come_and_stay(self, cli: Cli, made: dict[str, Any]) -> None:
+        update(cli, "--retry", "5s", "--concurrency", "4")
+        changed = update(cli, "--remove-setting", "retry,concurrency", "--rate-per-minute", "90")
+        assert changed["qwebhook"] == {"ordering": "strict", "ratePerMinute": 90}
+
+    def test_all_of_a_spreadsheet_goes_with_its_url(self, cli: Cli) -> None:
+        cli.create("x", *ROWS, "--url", "csv:/a/b.csv")
+        assert "qwebhook.sheet: is for spreadsheets" in cli.run("update", "x", "--url", "https://a.example/").error
+        changed = update(cli, "--url", "https://a.example/", "--remove-setting", "sheet")
+        assert (changed["url"], changed["qwebhook"]) == ("https://a.example/", {})
+
+    def test_the_name_that_a_receiver_consented_to(self, cli: Cli, made: dict[str, Any]) -> None:
+        update(cli, "-f", "-", stdin=b'{"qwebhook": {"requestOrigin": "a.example.com"}}')
+        assert update(cli, "--remove-setting", "handshake-origin")["qwebhook"] == {}
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--remove-setting", "retries"), "--remove-setting 'retries' is no setting; use one of ordering"),
+            (("--remove-setting", "retry", "--retry", "5s"), "--retry and --remove-setting retry were both given"),
+            (("--remove-setting", "sheet", "--key", "Id"), "--key and --remove-setting sheet were both given"),
+            (("--remove-column", "Mail"), "x has no column 'Mail'"),
+            (("--remove-mode", CREATED), "x has no mode of its own for com.qlik.v1.app.created"),
+        ],
+    )
+    def test_what_is_refused(self, cli: Cli, made: dict[str, Any], options: tuple[str, ...], words: str) -> None:
+        outcome = cli.run("update", "x", *options)
+        assert outcome.code == 2
+        assert words in outcome.error
+        assert cli.ok("get", "x", "-o", "json").json == made
+
+
+class TestRows:
+    """Columns and modes go one by one, as headers do."""
+
+    def test_a_column_is_added_and_another_replaced(self, cli: Cli) -> None:
+        changed = sheet(cli, "--column", "Mail=data.email", "--column", "Name={{ who }}")
+        assert list(changed["columns"].items()) == [("Id", "data.id"), ("Name", "{{ who }}"), ("Mail", "data.email")]
+        assert (changed["key"], changed["mode"]) == ("Id", "upsert")
+
+    def test_a_column_is_removed(self, cli: Cli) -> None:
+        assert sheet(cli, "--remove-column", "Name", "--column", "Who=who")["columns"] == {
+            "Id": "data.id",
+            "Who": "who",
+        }
+
+    def test_a_mode_of_a_single_type_leaves_those_of_others(self, cli: Cli) -> None:
+        changed = sheet(cli, "--add-event", DELETED, "--mode", f"{DELETED}=delete")
+        assert changed["modes"] == {CREATED: "mark", DELETED: "delete"}
+        assert changed["mode"] == "upsert"
+
+    def test_the_mode_of_all_leaves_those_of_single_types(self, cli: Cli) -> None:
+        changed = sheet(cli, "--mode", "append")
+        assert (changed.get("mode", "append"), changed["modes"]) == ("append", {CREATED: "mark"})
+
+    def test_a_type_has_one_mode_under_all_of_its_names(self, cli: Cli) -> None:
+        changed = sheet(cli, "--mode", "com.qlik.app.created=delete")
+        assert list(changed["modes"].values()) == ["delete"]
+
+    @pytest.mark.parametrize("name", [CREATED, "com.qlik.app.created"])
+    def test_a_mode_is_removed_under_any_name(self, cli: Cli, name: str) -> None:
+        changed = sheet(cli, "--remove-mode", name)
+        assert (changed["mode"], changed.get("modes", {})) == ("upsert", {})
+
+    @pytest.mark.parametrize(
+        ("names", "left"),
+        [
+            (("mode",), {"columns", "key"}),
+            (("key,mode",), {"columns"}),
+            (("column", "key", "mode"), set()),
+            (("sheet",), set()),
+        ],
+    )
+    def test_parts_are_taken_away(self, cli: Cli, names: tuple[str, ...], left: set[str]) -> None:
+        options = [part for name in names for part in ("--remove-setting", name)]
+        assert sheet(cli, *options).keys() == left
+
+    def test_what_is_left_must_make_sense(self, cli: Cli) -> None:
+        cli.create("x", *ROWS, "--url", "csv:/a/b.csv")
+        assert "'Id' is not the header of a column" in cli.run("update", "x", "--remove-setting", "column").error

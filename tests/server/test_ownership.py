@@ -196,6 +196,8 @@ def test_what_is_sent_where_a_user_may_not_deliver_is_not_the_user_s_to_say(
     with pytest.raises(Forbidden, match="of https: webhooks only"):
         check_patch(ANN, made, operations)
     with pytest.raises(Forbidden, match="of https: webhooks only"):
+        check_patch(ANN, made, [PatchOperation("add", "/qwebhook/template", value and value["template"])])
+    with pytest.raises(Forbidden, match="of https: webhooks only"):
         check_replacement(ANN, made, WebhookReplacement(name="x", url=url, qwebhook=Settings(template="rm -rf .")))
     check_replacement(ANN, made, WebhookReplacement(name="x", url=url))
     check_patch(ANN, made, [PatchOperation("replace", "/name", "x")])

@@ -136,6 +136,65 @@ def test_replacements_are_operations() -> None:
     ]
 
 
+# --- Members of qwebhook ---
+
+ROWS = {"columns": {"Id": "data.id"}, "key": "Id", "mode": "upsert"}
+
+
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_a_single_setting_is_set(op: str) -> None:
+    before = webhook(qwebhook=Settings(ordering="strict", concurrency=2))
+    after = patched(before, (op, "/qwebhook/concurrency", 3), (op, "/qwebhook/retries", [5])).webhook
+    assert after.qwebhook == Settings(ordering="strict", concurrency=3, retries=[5])
+    assert before.qwebhook == Settings(ordering="strict", concurrency=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("typeNames", "subscribed"),
+        ("ordering", "strict"),
+        ("concurrency", 4),
+        ("ratePerMinute", 90),
+        ("requestOrigin", "events.example.com"),
+        ("preset", "slack"),
+        ("template", "{{ text }}"),
+        ("tenantUrl", "https://acme.example.com"),
+        ("timeout", 30),
+        ("retries", []),
+        ("sheet", ROWS),
+    ],
+)
+@pytest.mark.parametrize("operation", [("remove",), ("replace", None), ("add", None)], ids=str)
+def test_a_single_setting_is_removed(name: str, value: Any, operation: tuple[Any, ...]) -> None:
+    before = webhook(url="csv:/a/b.csv", qwebhook=msgspec.convert({name: value}, Settings))
+    op, *given = operation
+    assert patched(before, (op, f"/qwebhook/{name}", *given)).webhook.qwebhook == Settings()
+    assert patched(webhook(), ("remove", f"/qwebhook/{name}")).webhook.qwebhook == Settings()
+
+
+def test_settings_apply_in_order_and_the_result_is_what_counts() -> None:
+    before = webhook(url="csv:/a/b.csv", qwebhook=msgspec.convert({"sheet": ROWS}, Settings))
+    with pytest.raises(InvalidWebhook, match="is for spreadsheets"):
+        patched(before, ("replace", "/url", URL))
+    after = patched(
+        before,
+        ("replace", "/url", URL),
+        ("add", "/qwebhook", {"concurrency": 2}),
+        ("add", "/qwebhook/preset", "slack"),
+    ).webhook
+    assert after.qwebhook == Settings(concurrency=2, preset="slack")
+
+
+def test_settings_that_are_none() -> None:
+    with pytest.raises(InvalidPatch, match="'/qwebhook/retry' does not exist"):
+        patched(webhook(), ("remove", "/qwebhook/retry"))
+    with pytest.raises(InvalidPatch, match="'/qwebhook/sheet/key' does not exist"):
+        patched(webhook(), ("remove", "/qwebhook/sheet/key"))
+    with pytest.raises(InvalidWebhook, match=r"qwebhook\.concurrency: must be a whole number, not text"):
+        patched(webhook(), ("add", "/qwebhook/concurrency", "4"))
+
+
 # --- Members of headers ---
 
 

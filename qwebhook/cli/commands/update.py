@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwebhook.cli.fields import (
+    SETTINGS_PANEL,
     DescriptionOption,
     EncryptedHeaderOption,
     EventOption,
@@ -36,11 +37,9 @@ EXAMPLES = """
 qwebhook update reports --url https://example.com/new
 qwebhook update reports --add-event com.qlik.v1.app.created --header X-Team=bi --remove-header X-Old
 qwebhook update reports --secret generate
+qwebhook update reports --retry 10s,1m --remove-setting template --remove-setting concurrency
 qwebhook update reports -f changes.json
 """
-
-# Of --preset: the event is sent as it is.
-NO_PRESET = "none"
 
 app = typer.Typer(add_completion=False)
 
@@ -82,23 +81,47 @@ def update(
         bool, typer.Option("--cloud-events", help="Convert events in Qlik's older form; cannot be undone.")
     ] = False,
     file: FileOption = None,
+    remove_setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remove-setting",
+            metavar="OPTION",
+            help="Take away what this option has set, such as retry, template or concurrency; sheet for all of a "
+            "spreadsheet's. May be repeated, or a comma list.",
+            rich_help_panel=SETTINGS_PANEL,
+        ),
+    ] = None,
+    remove_column: Annotated[
+        list[str] | None,
+        typer.Option("--remove-column", metavar="HEADER", help="Remove a column.", rich_help_panel=SETTINGS_PANEL),
+    ] = None,
+    remove_mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remove-mode", metavar="TYPE", help="Remove the mode of an event type.", rich_help_panel=SETTINGS_PANEL
+        ),
+    ] = None,
     *,
     settings: dict[str, Any],
 ) -> Single:
     """Change what is named of a webhook.
 
     Everything else stays as it is, the secret too. --event replaces the list of types; --header adds a header or
-    replaces the one of its name. With a new URL, encrypted headers must be given again or removed.
+    replaces the one of its name, as --column and --mode TYPE=MODE do. --remove-setting takes a setting away. With a
+    new URL, encrypted headers must be given again or removed.
     The file of -f holds the fields that change, null for one to remove, or a JSON Patch (RFC 6902).
     """
     from qwebhook.cli.advice import advice
     from qwebhook.cli.bodies import operations_from, read_patch
+    from qwebhook.cli.setting_changes import changed_settings, check_removable
     from qwebhook.cli.views import WEBHOOKS
 
     session = session_of(ctx)
     _refuse_both("--secret", secret is not None, "--no-secret", no_secret)
     _refuse_both("--filter", event_filter is not None, "--no-filter", no_filter)
     _refuse_both("--event", bool(event), "--add-event or --remove-event", bool(add_event or remove_event))
+    gone = split_list(remove_setting)
+    check_removable(gone, settings)
     operations = read_patch(session, file) if file is not None else []
     fields = given_fields(
         session,
@@ -125,7 +148,8 @@ def update(
     )
     given = given_settings(session, settings)
     added, removed = split_list(add_event), split_list(remove_event)
-    if not (operations or fields or members or given or added or removed):
+    changes_settings = bool(given or gone or remove_column or remove_mode)
+    if not (operations or fields or members or changes_settings or added or removed):
         raise InvalidInput("nothing to change is named", "give an option such as --url, or -f FILE")
 
     store = session.open_store()
@@ -134,8 +158,8 @@ def update(
         fields["eventTypes"] = _changed_types(before, added, removed)
     if fields.get("eventTypes") == []:
         raise InvalidInput(f"{before.name} would be left without an event type", "name another, or disable it")
-    if given:
-        fields["qwebhook"] = _changed_settings(before, given)
+    if changes_settings:
+        fields["qwebhook"] = changed_settings(before, given, gone, remove_column or (), remove_mode or ())
     operations += operations_from(fields) + members
     warnings = advice(session, *_advisable(before, operations))
     after = store.patch_webhook(before.id, operations, session.user)
@@ -187,17 +211,3 @@ def _changed_types(webhook: Webhook, added: list[str], removed: list[str]) -> li
             raise InvalidInput(f"{webhook.name} is not subscribed to {one}", "`qwebhook get` shows its types")
     kept = [one for one in webhook.event_types if one not in removed]
     return kept + [one for one in added if one not in kept]
-
-
-def _changed_settings(webhook: Webhook, settings: dict[str, Any]) -> dict[str, Any]:
-    import msgspec
-
-    present: dict[str, Any] = msgspec.to_builtins(webhook.qwebhook)
-    if settings.keys() & {"preset", "template"}:  # one takes the other's place, and `none` that of both
-        present.pop("preset", None)
-        present.pop("template", None)
-    if settings.get("preset") == NO_PRESET:
-        settings = {name: value for name, value in settings.items() if name != "preset"}
-    if "sheet" in settings:
-        settings = {**settings, "sheet": present.get("sheet", {}) | settings["sheet"]}
-    return present | settings

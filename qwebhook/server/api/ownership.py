@@ -85,7 +85,7 @@ def check_patch(token: Token, webhook: Webhook, operations: Sequence[PatchOperat
             _check_kept(token, field, operation.value)
         elif field == "url" and isinstance(operation.value, str):
             _check_target(operation.value)
-        elif field == "qwebhook":
+        elif field.partition("/")[0] == "qwebhook":
             _check_settings(webhook)
 
 
