@@ -1,4 +1,4 @@
-"""What one rendering may cost: a budget of steps and of text, counted and not timed.
+"""What one rendering, or several that belong together, may cost: a budget of steps and of text, counted and not timed.
 
 So a template that passes for an event passes always, on any machine. A step is some microsecond of work at most.
 Whatever takes a value pays for its size before it looks at it: a text that is held many times over costs as many times.
@@ -18,34 +18,42 @@ LENGTH_OF_A_STEP = 64
 # Characters in all that are put out, and of one text on the way.
 TEXT_LIMIT = 256 << 10
 DEEPEST = 50
+_TOO_LONG = f"it puts out more than {TEXT_LIMIT >> 10} KiB"
 
 
 class LimitPassed(SecurityError):
     """A template does more than one may."""
 
 
-class _Budget:
-    """What is left of one rendering. turn: steps of a loop's turn, which does more in a long template."""
+class Budget:
+    """What is left. text: of what values put out; whole: of all that is, the templates' own text too. turn: steps of a
+    loop's turn, which does more in a long template.
+    """
 
-    __slots__ = ("steps", "text", "turn")
+    __slots__ = ("steps", "text", "turn", "whole")
 
-    def __init__(self, source_length: int) -> None:
+    def __init__(self) -> None:
         self.steps = STEPS
         self.text = TEXT_LIMIT
-        self.turn = 1 + source_length // LENGTH_OF_A_STEP
+        self.whole = TEXT_LIMIT
+        self.turn = 1
 
 
 # Where nothing is rendered, nothing may be spent: an endless budget would be a hole.
-_budget: ContextVar[_Budget] = ContextVar("qwebhook-render-budget")
+_budget: ContextVar[Budget] = ContextVar("qwebhook-render-budget")
 
 
 class within_budget:
-    """Within the block, what templates do is counted against a new budget. source_length: characters."""
+    """Within the block, what a template does is counted. source_length: its characters. budget: that of all that
+    belongs together; None for one of its own.
+    """
 
-    def __init__(self, source_length: int) -> None:
-        self._budget = _Budget(source_length)
+    def __init__(self, source_length: int, budget: Budget | None = None) -> None:
+        self._budget = Budget() if budget is None else budget
+        self._turn = 1 + source_length // LENGTH_OF_A_STEP
 
     def __enter__(self) -> None:
+        self._budget.turn = self._turn
         self._token = _budget.set(self._budget)
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +78,15 @@ def put_out(length: int) -> None:
     budget = _budget.get()
     budget.text -= length
     if budget.text < 0:
-        raise LimitPassed(f"it puts out more than {TEXT_LIMIT >> 10} KiB")
+        raise LimitPassed(_TOO_LONG)
+
+
+def put_out_whole(length: int) -> None:
+    """Of what a template puts out, whatever it is. Raises LimitPassed."""
+    budget = _budget.get()
+    budget.whole -= length
+    if budget.whole < 0:
+        raise LimitPassed(_TOO_LONG)
 
 
 def bounded(length: int) -> None:

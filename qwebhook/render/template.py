@@ -13,7 +13,7 @@ from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from qwebhook.model.errors import InvalidInput, RenderFailed
-from qwebhook.render.budget import TEXT_LIMIT, within_budget
+from qwebhook.render.budget import Budget, put_out_whole, within_budget
 from qwebhook.render.filters import Ready
 from qwebhook.render.sandbox import Sandbox
 
@@ -41,16 +41,16 @@ class Template:
         self._escaping = escaping
         self._compiled = _compiled(source, escaping)
 
-    def render(self, variables: Mapping[str, Any]) -> str:
-        """The text for one event. Raises RenderFailed."""
+    def render(self, variables: Mapping[str, Any], budget: Budget | None = None) -> str:
+        """The text for one event. budget: of all that is rendered for the event; None for one of its own.
+
+        Raises RenderFailed.
+        """
         parts: list[str] = []
-        length = 0
         try:
-            with within_budget(self._length):
+            with within_budget(self._length, budget):
                 for part in self._compiled.generate(variables):
-                    length += len(part)
-                    if length > TEXT_LIMIT:
-                        raise RenderFailed(f"it puts out more than {TEXT_LIMIT >> 10} KiB")
+                    put_out_whole(len(part))
                     parts.append(part)
         except UndefinedError as error:
             raise RenderFailed(f"{error.message or 'a name'}; `| default(…)` gives another value") from None
@@ -58,8 +58,6 @@ class Template:
             raise RenderFailed(str(error)) from None
         except RecursionError:
             raise RenderFailed("it calls itself too often") from None
-        except RenderFailed:
-            raise
         except Exception as error:
             words = str(error).partition("\n")[0][:200]
             raise RenderFailed(f"{type(error).__name__}: {words}") from None

@@ -285,6 +285,15 @@ def test_an_address_from_an_event_is_one_address_or_the_delivery_is_dead(address
         prepare(target, bytes(16), TYPE, body(email=address), NOW)
 
 
+def test_the_templates_of_a_url_share_one_budget() -> None:
+    work = "{{ data.email }}{% for one in range(150) %}{% for two in range(100) %}{% endfor %}{% endfor %}"
+    target = endpoint(webhook(url=f"mailto:{work}", event_types=[TYPE]))
+    prepare(target, bytes(16), TYPE, body(), NOW)
+    target = endpoint(webhook(url="mailto:" + ",".join([work] * 4), event_types=[TYPE]))
+    with pytest.raises(RenderFailed, match="too much work"):
+        prepare(target, bytes(16), TYPE, body(), NOW)
+
+
 @settings(max_examples=200)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_event_adds_a_header(name: str, mail: str) -> None:

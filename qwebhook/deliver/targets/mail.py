@@ -19,6 +19,7 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
 from qwebhook.render.body import rendered_body
+from qwebhook.render.budget import Budget
 from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import preset_template
 from qwebhook.render.template import cached_template
@@ -38,11 +39,12 @@ def prepare(
     target = read_mailto(webhook.url)
     given = variables(body, event_type, webhook, names)
     message = EmailMessage(policy=SMTP_POLICY)
-    to, cc, bcc = (_addresses(part, given) for part in (target.to, target.cc, target.bcc))
+    budget = Budget()  # of all that the URL holds: there may be many addresses
+    to, cc, bcc = (_addresses(part, given, budget) for part in (target.to, target.cc, target.bcc))
     message["To"] = ", ".join(to)
     if cc:
         message["Cc"] = ", ".join(cc)
-    subject = cached_template(target.subject or "{{ title }}: {{ what }}", "none").render(given)
+    subject = cached_template(target.subject or "{{ title }}: {{ what }}", "none").render(given, budget)
     message["Subject"] = _one_line(subject)[:SUBJECT_LIMIT] or event_type
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
     message["Message-ID"] = f"<{message_id(key, webhook.id)}@qwebhook>"
@@ -64,11 +66,12 @@ def _one_line(text: str) -> str:
     return " ".join(shown.split()).replace("=?", "= ?")
 
 
-def _addresses(templates: list[str], given: dict[str, Any]) -> list[str]:
+def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> list[str]:
     """Each template gives one address. Raises RenderFailed."""
     addresses = []
     for template in templates:
-        address = cached_template(template, "none").render(given).strip() if "{{" in template else template
+        made = cached_template(template, "none").render(given, budget) if "{{" in template else template
+        address = made.strip()
         if not is_address(address):
             raise RenderFailed(f"{address[:80]!r} is no mail address")
         addresses.append(address)

@@ -44,6 +44,22 @@ def test_a_value_is_no_longer_than_a_cell() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{% for one in range(150) %}{% for two in range(100) %}{% endfor %}{% endfor %}", "too much work"),
+        ("{{ data.name }}{{ data.name }}", "puts out more than 256 KiB"),
+        ("{% for one in range(80) %}" + "x" * 1000 + "{% endfor %}", "puts out more than 256 KiB"),
+    ],
+)
+def test_the_columns_of_a_row_share_one_budget(template: str, words: str) -> None:
+    event = user(1, name="x" * 40_000)
+    change(SheetSettings(columns={"1": template}), event)
+    change(SheetSettings(columns={"1": template, **{str(one): "{{ data.id }}" for one in range(2, 101)}}), event)
+    with pytest.raises(RenderFailed, match=words):
+        change(SheetSettings(columns={str(one): template + "{# #}" * one for one in range(4)}), event)
+
+
 def test_the_mode_may_depend_on_the_type() -> None:
     sheet = SheetSettings(columns=COLUMNS, key="Id", mode="upsert", modes={DELETED: "mark"})
     assert change(sheet, user(1)).row == {"Id": "u1", "Name": "User 1", "Mail": "u1@example.com"}

@@ -13,6 +13,7 @@ from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.model.sheet import ID_COLUMN, ID_PLACE, MARK_COLUMN, Mode, SheetSettings, columns_of, is_template
 from qwebhook.model.timestamps import to_rfc3339
+from qwebhook.render.budget import Budget
 from qwebhook.render.message import NO_NAMES, Names, found, variables
 from qwebhook.render.template import cached_template
 
@@ -45,16 +46,17 @@ def prepare(endpoint: Endpoint, event_type: str, body: bytes, now: int, names: N
 def change_of(sheet: SheetSettings, event_type: str, given: dict[str, Any], now: int) -> Change:
     """The change that an event makes. given: the variables of a template. now: ms. Raises RenderFailed."""
     columns, mode = columns_of(sheet), sheet.mode_of(event_type)
+    budget = Budget()  # of all columns: there may be a hundred
     if mode == "append":
-        row = {header: _value(place, given) for header, place in columns.items()}
+        row = {header: _value(place, given, budget) for header, place in columns.items()}
         key = next((header for header, place in columns.items() if place == ID_PLACE), ID_COLUMN)
-        row[key] = _value(ID_PLACE, given)
+        row[key] = _value(ID_PLACE, given, budget)
         return Change(mode, key, row)
     key = sheet.key or ""
     if mode == "upsert":
-        row = {header: _value(place, given) for header, place in columns.items()}
+        row = {header: _value(place, given, budget) for header, place in columns.items()}
     else:
-        row = {key: _value(columns[key], given)}
+        row = {key: _value(columns[key], given, budget)}
     if row[key] in (None, ""):
         raise RenderFailed(f"the event has nothing for the key column {key!r}")
     if mode == "mark":
@@ -62,8 +64,8 @@ def change_of(sheet: SheetSettings, event_type: str, given: dict[str, Any], now:
     return Change(mode, key, row)
 
 
-def _value(place: str, given: dict[str, Any]) -> Cell:
-    value: Any = cached_template(place, "none").render(given) if is_template(place) else found(given, place)
+def _value(place: str, given: dict[str, Any], budget: Budget) -> Cell:
+    value: Any = cached_template(place, "none").render(given, budget) if is_template(place) else found(given, place)
     if isinstance(value, str):
         return _CONTROL.sub("", _LINE_END.sub("\n", value))[:CELL_LIMIT]
     if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
