@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import email
 import socket
+import socketserver
 import ssl
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
@@ -20,6 +24,7 @@ from hypothesis import strategies as st
 
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.targets import Allowed, Targets, prepare
+from qwebhook.deliver.targets.mail import _refused
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Dead, Exchange, Failure, RetryAt, Settled, judge
 from qwebhook.model.errors import InvalidWebhook, RenderFailed
@@ -213,8 +218,104 @@ def test_tls_and_a_password(serve: Serve, keeping: Keeping, tmp_path: Path, secu
     assert keeping.logins == [("me", "secret")]
     (exchange,) = send(secured(server, password="wrong"), "mailto:a@example.com")
     assert isinstance(exchange.result, Settled)
-    assert (exchange.result.verdict, exchange.result.code) == ("never", 535)
+    assert (exchange.result.verdict, exchange.result.code) == ("again", 535)
+    assert exchange.result.words.startswith("535 5.7.8")
     assert "wrong" not in repr(exchange)
+
+
+@contextmanager
+def saying(answers: dict[str, str]) -> Iterator[MailServer]:
+    """A server that accepts all but what `answers` has other words for, by the command; "" is its greeting."""
+    usual = {"": "220 here", "EHLO": "250-here\r\n250 AUTH PLAIN", "AUTH": "235 welcome", "DATA": "354 go on"} | answers
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.say("")
+            while line := self.rfile.readline().decode():
+                verb = line.split()[0].upper()
+                self.say(verb)
+                if verb == "DATA" and usual[verb].startswith("354"):
+                    while self.rfile.readline() != b".\r\n":
+                        pass
+                    self.say("the mail")
+
+        def say(self, verb: str) -> None:
+            self.wfile.write(usual.get(verb, "250 ok").encode() + b"\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield MailServer(
+            server="127.0.0.1",
+            port=server.server_address[1],
+            sender="q@example.com",
+            security="none",
+            user="me",
+            password=PASSWORD,
+        )
+        server.shutdown()
+
+
+PASSWORD = "correct horse"
+LOGIN = base64.b64encode(f"\0me\0{PASSWORD}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "verdict"),
+    [
+        ("AUTH", "535 5.7.8 Username and Password not accepted", "again"),
+        ("AUTH", "534 5.7.9 Please log in with your web browser", "again"),
+        ("AUTH", "538 5.7.11 Encryption required for requested authentication mechanism", "again"),
+        ("AUTH", "530 5.7.0 Must issue a STARTTLS command first", "again"),
+        ("AUTH", "454 4.7.0 Temporary authentication failure", "again"),
+        ("AUTH", "550 too many logins", "again"),
+        ("MAIL", "530 5.7.0 Authentication required", "again"),
+        ("RCPT", "530 5.7.1 Client was not authenticated", "again"),
+        ("RCPT", "535 5.7.3 Authentication unsuccessful", "again"),
+        ("DATA", "530 5.7.57 Client not authenticated to send mail", "again"),
+        ("", "554 5.7.1 no service for you", "again"),
+        ("EHLO", "550 5.7.1 who are you", "again"),
+        ("MAIL", "553 5.1.8 not a sender of ours", "never"),
+        ("MAIL", "550 5.7.1 may not send as that", "never"),
+        ("RCPT", "550 5.1.1 nobody here", "never"),
+        ("RCPT", "554 5.7.1 relaying denied", "never"),
+        ("DATA", "554 5.5.1 no", "never"),
+        ("the mail", "554 5.7.1 spam", "never"),
+        ("the mail", "452 4.3.1 full", "again"),
+    ],
+)
+def test_what_the_operator_can_mend_is_tried_again(command: str, said: str, verdict: str) -> None:
+    answers = {command: said}
+    if command == "EHLO":
+        answers["HELO"] = said
+    with saying(answers) as server:
+        (exchange,) = send(server, "mailto:a@example.com")
+    assert isinstance(exchange.result, Settled)
+    assert (exchange.result.verdict, exchange.result.words) == (verdict, said)
+    assert isinstance(judge(exchange.result, 1, 0, 0.5), RetryAt if verdict == "again" else Dead)
+
+
+def test_of_several_who_are_refused_one_that_may_be_tried_again_decides() -> None:
+    assert _refused([(521, "no mail"), (550, "nobody"), (530, "log in")]).verdict == "again"
+    assert _refused([(550, "nobody"), (450, "busy"), (530, "log in")]).words == "450 busy"
+    assert _refused([(550, "nobody"), (521, "no mail")]).verdict == "never"
+
+
+@pytest.mark.parametrize("shown", [PASSWORD, LOGIN, base64.b64encode(PASSWORD.encode()).decode()])
+def test_a_password_that_the_server_repeats_is_not_shown(shown: str) -> None:
+    with saying({"AUTH": f"535 5.7.8 {shown} is not accepted"}) as server:
+        (exchange,) = send(server, "mailto:a@example.com")
+    assert isinstance(exchange.result, Settled)
+    assert exchange.result.words == "535 5.7.8 … is not accepted"
+    assert shown not in repr(exchange)
+
+
+def test_a_server_without_logins_is_tried_again() -> None:
+    with saying({"EHLO": "250 here"}) as server:
+        (exchange,) = send(server, "mailto:a@example.com")
+    assert isinstance(exchange.result, Failure)
+    assert isinstance(judge(exchange.result, 1, 0, 0.5), RetryAt)
+    assert PASSWORD not in repr(exchange)
 
 
 def test_a_certificate_that_is_not_known(serve: Serve, keeping: Keeping, tmp_path: Path) -> None:

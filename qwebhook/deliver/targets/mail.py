@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 import time
@@ -29,6 +30,8 @@ CONNECTIONS = 4
 SUBJECT_LIMIT = 200
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 INSTALL = "pip install 'qwebhook[mail]'"
+# What is said of the login (RFC 4954, section 6), whatever it is the answer to: the operator can mend it.
+LOGIN_CODES = frozenset([530, 534, 535, 538])
 
 
 def prepare(
@@ -92,6 +95,14 @@ def _set_content(
     message.add_alternative(preset_template("html-mail").render(given), subtype="html")
 
 
+class _Turned(Exception):
+    """The server refused us, before it was told of any mail."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(code)
+        self.code, self.words = code, words
+
+
 class Mailer:
     """A few connections to one mail server, which are kept and used again. For one event loop."""
 
@@ -100,6 +111,7 @@ class Mailer:
         self._total = total
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._idle: list[Any] = []
+        self._secrets = _secrets(server)
 
     async def send(self, prepared: PreparedRequest) -> Exchange:
         """Hand a mail in, and say what the server said."""
@@ -115,10 +127,12 @@ class Mailer:
                 result = await self._hand_in(prepared)
         except TimeoutError:
             result = Failure("timeout", f"no answer within {self._total:g} s")
+        except _Turned as turned:
+            result = _said(turned.code, self._clean(turned.words), always_again=True)
         except aiosmtplib.SMTPResponseException as error:
-            result = _said(error.code, error.message)
+            result = _said(error.code, self._clean(error.message))
         except aiosmtplib.SMTPRecipientsRefused as error:
-            result = _refused([(one.code, one.message) for one in error.recipients])
+            result = _refused([(one.code, self._clean(one.message)) for one in error.recipients])
         except ssl.SSLError as error:
             result = Failure("tls", (error.reason or str(error)).replace("_", " ").lower())
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -173,10 +187,19 @@ class Mailer:
         )
         try:
             await connection.connect()
+        except aiosmtplib.SMTPResponseException as error:
+            self._drop(connection)
+            raise _Turned(error.code, error.message) from None
         except BaseException:
             self._drop(connection)
             raise
         return connection, False
+
+    def _clean(self, words: str) -> str:
+        """Without the password: some servers repeat what they did not take."""
+        for secret in self._secrets:
+            words = words.replace(secret, "…")
+        return words
 
     def _drop(self, connection: Any) -> None:
         with contextlib.suppress(Exception):
@@ -190,12 +213,25 @@ class Mailer:
                 await asyncio.wait_for(connection.quit(), 2)
 
 
-def _said(code: int, words: str) -> Settled:
-    """4yz may be tried again, 5yz not (RFC 5321, section 4.2.1)."""
+def _secrets(server: MailServer) -> list[str]:
+    """The password as it is and as logins send it; one so short that it is part of words is none."""
+    if server.password is None or len(server.password) < 4:
+        return []
+    forms = (server.password, f"\0{server.user}\0{server.password}")
+    return [server.password, *(base64.b64encode(form.encode()).decode() for form in forms)]
+
+
+def _said(code: int, words: str, *, always_again: bool = False) -> Settled:
+    """4yz may be tried again, 5yz not (RFC 5321, section 4.2.1), unless it is of the login and not of the mail."""
     line = " ".join(words.split())[:300]
-    return Settled("again" if 400 <= code < 500 else "never", f"{code} {line}", code, words)
+    again = always_again or _may_be_again(code)
+    return Settled("again" if again else "never", f"{code} {line}", code, words)
+
+
+def _may_be_again(code: int) -> bool:
+    return 400 <= code < 500 or code in LOGIN_CODES
 
 
 def _refused(answers: list[tuple[int, str]]) -> Settled:
     """When nobody was accepted: again, if any of them may be."""
-    return _said(*min(answers, key=lambda answer: answer[0]))
+    return _said(*min(answers, key=lambda answer: (not _may_be_again(answer[0]), answer[0])))
