@@ -15,9 +15,12 @@ never followed, so that credentials go to the one server that they are for.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import random
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -25,6 +28,7 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakSet
 
 import httpx
 
@@ -49,6 +53,13 @@ LONGEST_WAIT = 60.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _PASSING = frozenset({502, 503, 504})
 _UNSURE = "it may have been carried out all the same: look before sending it again"
+
+
+class Bounds(NamedTuple):
+    """What an answer may take. seconds: with all tries and waits. size: bytes."""
+
+    seconds: float
+    size: int
 
 
 class Remote:
@@ -86,6 +97,8 @@ class Remote:
         self._sleep = sleep
         self._randomness = randomness
         self._trace = trace
+        self._streams: WeakSet[Any] = WeakSet()
+        self._lock = threading.Lock()
         try:
             self._client = httpx.Client(
                 headers={"user-agent": f"qwebhook/{__version__}", "accept": JSON},
@@ -108,37 +121,45 @@ class Remote:
         repeatable: bool | None = None,
         expected: Collection[int] = (),
         timeout: float | None = None,
+        bounds: Bounds | None = None,
     ) -> Answer:
         """An answer of success (2xx), or one with a status that the caller expects.
 
         path: from the root of the server, percent-encoded. repeatable: whether the request may be carried out twice;
-        by its method unless given. timeout: for what takes longer than others. Raises the error that any other answer
-        stands for (`answers.refusal`), Unavailable if there is none.
+        by its method unless given. timeout: for what takes longer than others. bounds: for what is not worth more.
+
+        Raises the error that any other answer stands for (`answers.refusal`), Unavailable if there is none, or a larger
+        one.
         """
         may_repeat = method in _REPEATABLE if repeatable is None else repeatable
         target = _target(path, query)
-        patience = timeout or self._timeout
+        patience = bounds.seconds if bounds else timeout or self._timeout
+        deadline = time.monotonic() + bounds.seconds if bounds else math.inf
         renewed = unsure = False
         tries = 0
         while True:
             tries += 1
             try:
-                answer = self._exchange(method, target, body, content_type, patience)
+                answer = self._exchange(method, target, body, content_type, patience, bounds, deadline)
             except (UnicodeError, httpx.InvalidURL):
                 raise InvalidInput(f"{self.name} has a name that no host can have", "check the URL") from None
             except httpx.HTTPError as error:
-                trouble = _trouble(error, self.name, self._connect_timeout, patience)
+                late = time.monotonic() >= deadline
+                why = httpx.ReadTimeout("") if late else error
+                trouble = _trouble(why, self.name, self._connect_timeout, patience)
                 again = trouble.passing and (may_repeat or not trouble.sent)
                 if not again or tries == TRIES:
                     raise _unreachable(trouble, may_repeat) from None
                 unsure = unsure or trouble.sent
                 wait = self._backoff(FIRST_WAIT, tries)
+                if time.monotonic() + wait >= deadline:
+                    raise _unreachable(trouble, may_repeat) from None
             else:
                 if answer.status == 401 and not renewed and self.credentials.renew():
                     renewed, tries = True, tries - 1
                     continue
                 asked = self._wait_after(answer, tries, may_repeat)
-                if asked is None or tries == TRIES:
+                if asked is None or tries == TRIES or time.monotonic() + asked >= deadline:
                     break
                 unsure, wait = unsure or answer.status in _PASSING, asked
             self._sleep(wait)
@@ -170,9 +191,20 @@ class Remote:
     def close(self) -> None:
         self._client.close()
 
-    def _exchange(self, method: str, target: str, body: bytes | None, content_type: str, patience: float) -> Answer:
-        """One request and its answer. Raises httpx.HTTPError."""
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        content_type: str,
+        patience: float,
+        bounds: Bounds | None,
+        deadline: float,
+    ) -> Answer:
+        """One request and its answer. Raises httpx.HTTPError, Unavailable for an answer that is too large."""
         headers = {"content-type": content_type} if body is not None else {}
+        if bounds is not None:
+            headers["accept-encoding"] = "identity"  # or a few bytes could be made many
         authorization = self.credentials.authorization()
         if authorization is not None:
             headers["authorization"] = authorization
@@ -180,12 +212,63 @@ class Remote:
         started = time.monotonic()
         outcome = "no answer"
         try:
-            response = self._client.request(method, self.url + target, content=body, headers=headers, timeout=limits)
-            outcome = str(response.status_code)
+            with (
+                self._ended_at(deadline),
+                self._client.stream(
+                    method,
+                    self.url + target,
+                    content=body,
+                    headers=headers,
+                    timeout=limits,
+                    extensions={"trace": self._note_stream},
+                ) as response,
+            ):
+                outcome = str(response.status_code)
+                content = response.read() if bounds is None else self._start_of(response, bounds.size)
         finally:
             if self._trace is not None:
                 self._trace(f"{method} {self.url}{target}: {outcome} in {(time.monotonic() - started) * 1000:.0f} ms")
-        return Answer(response.status_code, response.headers, response.content)
+        return Answer(response.status_code, response.headers, content)
+
+    def _start_of(self, response: httpx.Response, size: int) -> bytes:
+        """The whole of an answer. Raises Unavailable if that is more than `size`."""
+        content = b""
+        for part in response.iter_raw():
+            content += part
+            if len(content) > size:
+                raise Unavailable(f"{self.name} answers with more than {size >> 20} MiB", "check the URL")
+        return content
+
+    def _note_stream(self, event: str, about: dict[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._lock:
+                self._streams.add(about["return_value"])
+
+    @contextlib.contextmanager
+    def _ended_at(self, deadline: float) -> Iterator[None]:
+        """httpx's times are for one read each: whoever sends a byte now and then is never too late for it.
+
+        Which of our connections it is, nobody says: all are ended, and what the others were asked is asked again.
+        """
+        if deadline == math.inf:
+            yield
+            return
+        timer = threading.Timer(max(deadline - time.monotonic(), 0), self._end_connections)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _end_connections(self) -> None:
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            connection = stream.get_extra_info("socket")
+            # As TLS would do it, it would wait for the other side.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def _wait_after(self, answer: Answer, tries: int, may_repeat: bool) -> float | None:
         """Seconds until the request is sent again; None if it is not."""
