@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +108,85 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Pa
     result = settled(url(program), timeout=1)
     assert (result.verdict, "was ended after 1 s" in result.words) == ("again", True)
     for pid in map(int, pids.read_text().split()):
+        wait_until_gone(pid)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has asked about since is a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while not gone(pid):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.01)
+
+
+# What gets out of a process group: a session of its own, with or without the parent that made it.
+ESCAPES = {
+    "setsid": "subprocess.Popen([sys.executable, '-c', program], start_new_session=True)",
+    "daemon": "os.fork() or (os.setsid(), os.fork() and os._exit(0), os.execv(sys.executable, ['x', '-c', program]))",
+}
+
+
+def escaping(pid_file: Path, how: str, then: str) -> str:
+    """A command of which a part escapes that writes its pid, and keeps the outputs open."""
+    program = (
+        f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); print('y', flush=True); time.sleep(60)"
+    )
+    written = f"os.path.exists({str(pid_file)!r}) and os.path.getsize({str(pid_file)!r})"
+    return url(
+        f"import os, subprocess, sys, time; program = sys.argv[1]; print('x', flush=True); {ESCAPES[how]}\n"
+        f"while not ({written}): time.sleep(0.01)\n{then}",
+        program,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+@pytest.mark.parametrize("how", ESCAPES)
+def test_what_has_left_the_group_of_a_command_that_hangs_is_ended_with_it(tmp_path: Path, how: str) -> None:
+    pid_file, start = tmp_path / "pid", time.monotonic()
+    result = settled(escaping(pid_file, how, "time.sleep(60)"), timeout=2)
+    assert (result.verdict, "was ended after 2 s" in result.words) == ("again", True)
+    assert time.monotonic() - start < 15
+    wait_until_gone(int(pid_file.read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+@pytest.mark.parametrize("how", ESCAPES)
+def test_what_a_command_leaves_behind_holds_nobody_up_and_no_pipe_open(tmp_path: Path, how: str) -> None:
+    pid_file, start = tmp_path / "pid", time.monotonic()
+    target = endpoint(webhook(url=escaping(pid_file, how, "")))
+
+    async def ran() -> Exchange:
+        targets = Targets(Sender(AddressPolicy([])), Allowed(commands=True))
+        before = sorted(os.listdir("/proc/self/fd"))
+        exchange = await targets.send(target, prepare(target, KEY, APP_CREATED, BODY, 0))
         deadline = time.monotonic() + 5
-        while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-            assert time.monotonic() < deadline, "it is still there"
-            time.sleep(0.01)
+        while sorted(os.listdir("/proc/self/fd")) != before:
+            assert time.monotonic() < deadline, "a pipe is still open"
+            await asyncio.sleep(0)
+        await targets.close()
+        return exchange
+
+    try:
+        # A first child makes asyncio open what it keeps for all.
+        asyncio.run(ran_before(ran))
+        assert time.monotonic() - start < 15
+        assert not gone(int(pid_file.read_text()))  # a daemon that it has started is meant to stay
+    finally:
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+async def ran_before(then: Callable[[], Coroutine[Any, Any, Exchange]]) -> None:
+    await (await asyncio.create_subprocess_exec("true")).wait()
+    result = (await then()).result
+    assert isinstance(result, Settled)
+    assert (result.verdict, result.output) == ("done", "x\ny\n")
 
 
 def test_a_child_that_keeps_the_pipes_open_holds_nobody_up() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qwebhook.deliver.targets.command import prepare
+from qwebhook.deliver.targets.command import RUN_VARIABLE, prepare
 from qwebhook.model.webhook import SCHEMES
 from tests.builders import APP_CREATED, cloud_event_body, endpoint, webhook
 from tests.docs.walkthrough import ROOT, Reader, needs_a_shell
@@ -31,4 +31,4 @@ def test_it_lists_every_scheme() -> None:
 def test_it_lists_every_variable_of_a_command() -> None:
     made = prepare(endpoint(webhook(url="exec:true")), bytes(16), APP_CREATED, cloud_event_body(), True)
     listed = set(re.findall(r"`(QWEBHOOK_\w+)`", PAGE.read_text(encoding="utf-8")))
-    assert listed == set(made.headers)
+    assert listed == {*made.headers, RUN_VARIABLE}

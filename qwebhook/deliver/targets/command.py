@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shlex
 import signal
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qwebhook.deliver.request import PreparedRequest, message_id, rendered
@@ -24,6 +27,12 @@ KEPT_LIMIT = 16 << 10
 TRY_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 # Between asking a command to end and ending it; and for its pipes, which a child of its own may hold open.
 GRACE_SECONDS = 2.0
+# For the pipes of what has just been ended.
+CLOSING_SECONDS = 0.5
+# Tells the processes of one run from all others.
+RUN_VARIABLE = "QWEBHOOK_RUN"
+# For processes that start others faster than they are ended.
+MOST_LOOKS, PAUSE_SECONDS = 50, 0.01
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
@@ -52,12 +61,39 @@ async def send(endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
     return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
 
 
+class _Running(asyncio.SubprocessProtocol):
+    """A command that runs. exited: it has ended. closed: nobody has its outputs open any more, which a child of its own
+    may keep so for as long as it likes. outputs: the start of each.
+    """
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self.outputs = {1: b"", 2: b""}
+        self._open = set(self.outputs)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.outputs[fd] += data[: KEPT_LIMIT - len(self.outputs[fd])]
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        # A command need not read what it is given.
+        self._open.discard(fd)
+        if not self._open and not self.closed.done():
+            self.closed.set_result(None)
+
+    def process_exited(self) -> None:
+        if not self.exited.done():
+            self.exited.set_result(None)
+
+
 async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Settled:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | prepared.headers
+    mark = environment[RUN_VARIABLE] = secrets.token_hex(16)
     pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+        transport, running = await asyncio.get_running_loop().subprocess_exec(
+            _Running, *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
         )
     except FileNotFoundError:
         return Settled("never", f"there is no command {argv[0]}")
@@ -65,28 +101,32 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
         return Settled("never", f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}")
     except ValueError as error:
         return Settled("never", f"{argv[0]} cannot be run: {error}")
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    streams = [asyncio.ensure_future(_start_of(stream)) for stream in (process.stdout, process.stderr)]
-    feeding = asyncio.ensure_future(_feed(process.stdin, prepared.body))
+    stdin = transport.get_pipe_transport(0)
+    assert isinstance(stdin, asyncio.WriteTransport)
+    stdin.write(prepared.body)
+    stdin.close()
+    pid, by_itself = transport.get_pid(), False
     try:
-        try:
-            await asyncio.wait_for(_exit(process), seconds)
-            timed_out = False
-        except TimeoutError:
-            timed_out = True
-            await _end(process)
-        await asyncio.wait(streams, timeout=GRACE_SECONDS)
+        await asyncio.wait([running.exited], timeout=seconds)
+        by_itself = running.exited.done()
+        if by_itself:
+            await asyncio.wait([running.closed], timeout=GRACE_SECONDS)
+        else:
+            await _end(pid, running)
     finally:
         # Whatever it has started goes with it, also when the server stops.
-        _kill(process, signal.SIGKILL)
-        await asyncio.wait([feeding, *streams], timeout=GRACE_SECONDS)  # until its pipes are closed
-        for task in (feeding, *streams):
-            task.cancel()
-        await asyncio.gather(feeding, *streams, return_exceptions=True)
-    outputs = [stream.result() if not stream.cancelled() and not stream.exception() else b"" for stream in streams]
-    return _judged(argv[0], process.returncode or 0, outputs[0], outputs[1], seconds if timed_out else None)
+        _kill(pid, signal.SIGKILL)
+        try:
+            if not by_itself:
+                await asyncio.to_thread(_kill_escaped, mark)
+            await asyncio.wait([running.exited, running.closed], timeout=CLOSING_SECONDS)
+        finally:
+            # What is left behind may hold the other ends, and ours are not to wait for it.
+            if stdin.get_write_buffer_size():
+                stdin.abort()
+            transport.close()
+    timed_out = None if by_itself else seconds
+    return _judged(argv[0], transport.get_returncode() or 0, running.outputs[1], running.outputs[2], timed_out)
 
 
 def _judged(command: str, code: int, output: bytes, errors: bytes, timed_out: float | None) -> Settled:
@@ -107,41 +147,56 @@ def _judged(command: str, code: int, output: bytes, errors: bytes, timed_out: fl
     return Settled("never", f"exit code {code}{why}", code, said)
 
 
-async def _feed(stdin: asyncio.StreamWriter, body: bytes) -> None:
-    # A command need not read what it is given.
-    with contextlib.suppress(ConnectionError, OSError):
-        stdin.write(body)
-        await stdin.drain()
-        stdin.close()
+async def _end(pid: int, running: _Running) -> None:
+    _kill(pid, signal.SIGTERM)
+    await asyncio.wait([running.exited], timeout=GRACE_SECONDS)
+    _kill(pid, signal.SIGKILL)
+    await running.exited
 
 
-async def _start_of(stream: asyncio.StreamReader) -> bytes:
-    kept = b""
-    while part := await stream.read(KEPT_LIMIT):
-        kept += part[: KEPT_LIMIT - len(kept)]
-    return kept
-
-
-async def _exit(process: asyncio.subprocess.Process) -> None:
-    """Wait until the command itself has ended. asyncio's own `wait` goes on until its pipes are closed, which a child
-    of the command may hold open for as long as it likes.
-    """
-    pause = 0.001
-    while process.returncode is None:
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 0.05)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    _kill(process, signal.SIGTERM)
-    try:
-        await asyncio.wait_for(_exit(process), GRACE_SECONDS)
-    except TimeoutError:
-        _kill(process, signal.SIGKILL)
-        await _exit(process)
-
-
-def _kill(process: asyncio.subprocess.Process, number: int) -> None:
-    """Signal the command and all that it has started."""
+def _kill(pid: int, number: int) -> None:
+    """Signal the command and what it has started, but for what has left its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        os.killpg(pid, number)
+
+
+def _kill_escaped(mark: str) -> None:
+    """End what has left the group of a command (`setsid`), by the variable that all that it has started has.
+
+    Where there is no /proc, nobody can tell.
+    """
+    if sys.platform != "linux":
+        return
+    wanted = f"{RUN_VARIABLE}={mark}".encode()
+    for _ in range(MOST_LOOKS):  # what is found may have started others meanwhile
+        found = False
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal() and _has_variable(folder, wanted):
+                found = _kill_marked(folder, wanted) or found
+        if not found:
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+def _has_variable(folder: Path, wanted: bytes) -> bool:
+    try:
+        return wanted in (folder / "environ").read_bytes().split(b"\0")
+    except OSError:  # of another user, or ended
+        return False
+
+
+def _kill_marked(folder: Path, wanted: bytes) -> bool:
+    """Whether there was such a process. A pid may be another's by now; what a descriptor refers to is not."""
+    try:
+        descriptor = os.pidfd_open(int(folder.name))
+    except OSError:
+        return False
+    try:
+        if not _has_variable(folder, wanted):
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
