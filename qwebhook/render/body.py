@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
 from qwebhook.model.mail import read_mailto
 from qwebhook.model.sheet import is_template
@@ -10,7 +12,7 @@ from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import PRESETS, preset_template
 from qwebhook.render.template import Escaping, cached_template
 
-_MEDIA_TYPES: dict[Escaping, str] = {"json": "application/json", "none": "text/plain; charset=utf-8"}
+_MEDIA_TYPES = {"json": "application/json", "none": "text/plain; charset=utf-8"}
 
 
 def check_rendering(url: str, settings: Settings) -> None:
@@ -54,7 +56,7 @@ def rendered_body(webhook: Webhook, event_type: str, body: bytes, names: Names =
     return cached_template(source, escaping_of(source)).render(given).encode(), _MEDIA_TYPES[escaping_of(source)]
 
 
-def escaping_of(source: str) -> Escaping:
+def escaping_of(source: str) -> Literal["json", "none"]:
     """A template that begins as JSON does is one of JSON, and any other is one of plain text."""
     start = source.lstrip()[:2]
     return "json" if start[:1] in ("{", "[") and start not in ("{{", "{%", "{#") else "none"

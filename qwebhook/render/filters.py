@@ -69,6 +69,11 @@ TEXT_METHODS = frozenset(
 )
 DICT_METHODS = frozenset(["get", "items", "keys", "values"])
 _MARKUP = {ord(one): f"\\{one}" for one in "\\`*_{}[]()<>#+!|~@-"}
+# What a chat could take for a mention: to most it is an `@` before a word, to some one within it, too.
+_MENTION = re.compile(
+    r"(?<!\w)@(?=\S)|[@!](?=everyone|here\b|channel|[!&]?\d{15})|<(?=[!@#]|at\b)|[@<!]\Z", re.IGNORECASE
+)
+_NOTHING = "\u200b"
 _LIST_NUMBER = re.compile(r"^(\d+)\.")
 # A round number has no more digits than these to either side.
 _MOST_DIGITS = 15
@@ -192,6 +197,11 @@ def _markdown(value: Any) -> str:
     spend(len(text) // 4)
     escaped = text.translate(_MARKUP)
     return _LIST_NUMBER.sub(r"\1\.", escaped) if escaped[:1].isdigit() else escaped
+
+
+def mentioning_nobody(text: str) -> str:
+    """The text with something unseen in what a chat could take for a mention; mail addresses stay as they are."""
+    return _MENTION.sub(lambda found: found[0] + _NOTHING, text)
 
 
 def limited_range(*arguments: int) -> list[int]:

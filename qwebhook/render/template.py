@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from qwebhook.model.errors import InvalidInput, RenderFailed
 from qwebhook.render.budget import Budget, put_out_whole, within_budget
-from qwebhook.render.filters import Ready
+from qwebhook.render.filters import Ready, mentioning_nobody
 from qwebhook.render.sandbox import Sandbox
 
-Escaping = Literal["none", "json", "html"]
+Escaping = Literal["none", "json", "html", "chat"]
 SOURCE_LIMIT = 64 << 10
 _KEPT = 500
 
@@ -30,7 +30,8 @@ class InvalidTemplate(InvalidInput):
 
 class Template:
     """escaping: `json` writes each value as JSON wants it within a text, so that data cannot end the text; what has
-    been rendered must be JSON. `html` escapes markup. `none` takes values as they are.
+    been rendered must be JSON. `html` escapes markup. `none` takes values as they are; `chat`, too, but that what is a
+    mention in the template is none in a value.
     """
 
     def __init__(self, source: str, escaping: Escaping = "none") -> None:
@@ -112,12 +113,21 @@ def _column(line: str, message: str) -> int:
 
 @cache
 def _sandbox(escaping: Escaping) -> Sandbox:
-    finalize: dict[Escaping, Callable[[Any], Any]] = {"none": _plain, "json": _within_json, "html": _markup}
+    finalize: dict[Escaping, Callable[[Any], Any]] = {
+        "none": _plain,
+        "json": _within_json,
+        "html": _markup,
+        "chat": _unmentioned,
+    }
     return Sandbox(autoescape=escaping == "html", ready_blocks=escaping == "json", finalize=finalize[escaping])
 
 
 def _plain(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _unmentioned(value: Any) -> str:
+    return mentioning_nobody(_plain(value))
 
 
 def _markup(value: Any) -> str:

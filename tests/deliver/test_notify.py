@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from apprise.plugins.discord import NotifyDiscord
 
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.targets import Allowed, Targets, notify, prepare
@@ -81,6 +83,48 @@ def test_a_service_is_told_what_happened(service: Service) -> None:
 def test_a_template_is_the_text(service: Service) -> None:
     told({"team": f"json://127.0.0.1:{service.port}"}, template="New: {{ data.name }}")
     assert service.got[0]["message"] == "New: Sales"
+
+
+HOSTILE = "@everyone @here <@&123456789012345678> x@everyone <!channel> <!here|a> <at>All</at> @robin a@"
+MENTIONS = re.compile(
+    r"@(everyone|here|robin)|<[@!#]|<at>"
+    r"|<?@&?\d{15}",  # what Apprise makes a mention of for Discord
+)
+
+
+def told_hostile(url: str, data: dict[str, str], **settings: Any) -> None:
+    to = endpoint(webhook(url="notify:team", qwebhook=Settings(**settings)))
+
+    async def run() -> None:
+        targets = Targets(Sender(AddressPolicy([])), Allowed(services={"team": url}))
+        prepared = prepare(to, bytes(16), APP_CREATED, cloud_event_body(data={"id": "a1"} | data), NOW)
+        assert (await targets.send(to, prepared)).result == Settled("done", "team was told")
+        await targets.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("made", [{}, {"template": "New: {{ data.name }}"}, {"template": '{"new": "{{ data.name }}"}'}])
+@pytest.mark.parametrize("options", ["", "?format=markdown"])
+def test_an_event_mentions_nobody(
+    service: Service, monkeypatch: pytest.MonkeyPatch, made: dict[str, str], options: str
+) -> None:
+    monkeypatch.setattr(NotifyDiscord, "notify_url", f"http://127.0.0.1:{service.port}")
+    told_hostile(f"discord://{'1' * 18}/{'t' * 64}{options}", {"name": HOSTILE}, **made)
+    (got,) = service.got
+    assert "everyone" in json.dumps(got)
+    texts = [got.get("content", ""), *(one["description"] for one in got.get("embeds", ()))]
+    assert not any(map(MENTIONS.search, texts)), texts
+    assert "allow_mentions" not in got or got["allow_mentions"] == {"parse": [], "users": [], "roles": []}
+
+
+def test_whom_a_template_mentions_is_mentioned_and_a_mail_address_stays(service: Service) -> None:
+    told_hostile(
+        f"json://127.0.0.1:{service.port}",
+        {"name": "robin@example.com"},
+        template="@here <!channel> {{ data.name }} {% if data.name == 'robin@example.com' %}same{% endif %}",
+    )
+    assert service.got[0]["message"] == "@here <!channel> robin@example.com same"
 
 
 def test_a_service_that_refuses_is_told_again(service: Service) -> None:

@@ -19,7 +19,7 @@ from tests.builders import legacy_event_body, webhook
 TEXTS = Path(__file__).with_name("texts.txt")
 TENANT = "https://acme.eu.qlikcloud.com"
 TYPES = [listed.name for listed in catalogue.event_types()]
-HOSTILE = '"}],"x":[{"<!channel> @everyone <users/all> **b** [a](http://e.example) </b>\\\n\u2028'
+HOSTILE = '"}],"x":[{"<!channel> @everyone <at>All</at> <users/all> **b** [a](http://e.example) </b>\\\n\u2028'
 WEBHOOK = webhook(qwebhook=Settings(tenant_url=TENANT))
 
 
@@ -69,7 +69,15 @@ def test_teams(event_type: str, body: bytes) -> None:
         assert set(block) <= {"type", "text", "wrap", "weight", "size", "isSubtle"}
         assert block["type"] == "TextBlock"
         assert block["text"]
-        assert not re.search(r"(?<!\\)[\[\]*]", block["text"])
+        assert not re.search(r"(?<!\\)[\[\]*<]", block["text"])
+    assert set(card) <= {
+        "$schema",
+        "type",
+        "version",
+        "fallbackText",
+        "body",
+        "actions",
+    }  # without `msteams`, no mention
     for action in card.get("actions", []):
         assert (action["type"], action["url"].startswith(TENANT)) == ("Action.OpenUrl", True)
     assert len(json.dumps(message)) < 28_000

@@ -18,9 +18,11 @@ from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
-from qwebhook.render.body import rendered_body
+from qwebhook.render.body import escaping_of, rendered_body
+from qwebhook.render.filters import mentioning_nobody
 from qwebhook.render.message import NO_NAMES, Names, variables
 from qwebhook.render.presets import preset_template
+from qwebhook.render.template import cached_template
 
 INSTALL = "pip install 'qwebhook[notify]'"
 TOTAL_SECONDS = 15.0
@@ -38,10 +40,14 @@ def prepare(endpoint: Endpoint, event_type: str, body: bytes, names: Names = NO_
     """The message as `body`. event_type, body: the event's. Raises RenderFailed."""
     webhook = endpoint.webhook
     given = variables(body, event_type, webhook, names)
-    if webhook.qwebhook.preset is not None or webhook.qwebhook.template is not None:
-        text = rendered_body(webhook, event_type, body, names)[0].decode()
+    source = webhook.qwebhook.template
+    # Whom a template mentions is the operator's to say, and not the event's.
+    if source is not None and escaping_of(source) == "none":
+        text = cached_template(source, "chat").render(given)
+    elif source is not None or webhook.qwebhook.preset is not None:
+        text = mentioning_nobody(rendered_body(webhook, event_type, body, names)[0].decode())
     else:
-        text = preset_template("text").render(given)
+        text = mentioning_nobody(preset_template("text").render(given))
     message = Message(str(given["title"]), text)
     return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(message), method="NOTIFY")
 
