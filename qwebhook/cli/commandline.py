@@ -57,7 +57,7 @@ GLOBAL_OPTIONS = [
         metavar="FORMAT",
         help=f"Print the result as {', '.join(get_args(Format)[:-1])} or {get_args(Format)[-1]}.",
     ),
-    _global_option("-q", "--quiet", is_flag=True, help="Print ids only, and no notes."),
+    _global_option("-q", "--quiet", is_flag=True, help="Print ids only, and neither notes nor advice."),
     _global_option("--no-input", is_flag=True, help="Never ask anything."),
     _global_option("--verbose", is_flag=True, help="Show every request to a server, and where an error came from."),
 ]

@@ -146,8 +146,13 @@ class Session:
         if not self.options.quiet:
             self._say(message)
 
+    def advise(self, message: str) -> None:
+        """Tell of something that does as it was told, and is probably not what was wanted. Left out with --quiet."""
+        if not self.options.quiet:
+            self.warn(message)
+
     def warn(self, message: str) -> None:
-        """Tell of something that is probably not what was wanted."""
+        """Tell of something that is not as it should be, also with --quiet."""
         self._say(f"warning: {message}")
 
     def error(self, message: str) -> None:

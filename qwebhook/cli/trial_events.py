@@ -56,12 +56,12 @@ class TrialEvents:
         self.settings = settings
 
     def tell_unknown_type(self) -> None:
-        """Warn of what is probably mistyped. Not with --quiet: unlike `create`, this leaves nothing wrong behind."""
+        """Warn of what is probably mistyped."""
         from qwebhook.cli.advice import unknown_type
 
         warning = unknown_type(self.event_type) if self.event_type is not None else ""
-        if warning and not self._session.options.quiet:
-            self._session.warn(warning)
+        if warning:
+            self._session.advise(warning)
 
     def event(self, endpoint: Endpoint) -> Event:
         """A new event for the endpoint. Raises InvalidInput, EventRejected."""

@@ -238,7 +238,7 @@ class TestIfNotExists:
 
 class TestWarnings:
     def warned(self, cli: Cli, *options: str, **environ: str) -> str:
-        given = ["create", "x", "-q"]
+        given = ["create", "x", "-o", "id"]
         given += [] if "--url" in options else ["--url", "https://e.example/"]
         given += [] if "--event" in options else ["--event", CREATED]
         return cli.ok(*given, *options, environ=environ).err
@@ -257,6 +257,11 @@ class TestWarnings:
     )
     def test_an_address_that_deliveries_would_be_refused_to(self, cli: Cli, url: str, words: str) -> None:
         assert words in self.warned(cli, "--url", url)
+
+    def test_who_wants_ids_only_gets_no_advice(self, cli: Cli) -> None:
+        for options in (("--url", "http://127.0.0.1:9/"), ("--event", "un.known"), ("--url", "exec:true"), ()):
+            assert self.warned(cli, "-q", *options) == ""
+        assert cli.ok("event-types", "un.known", "--schema", "-q").err == ""
 
     @pytest.mark.parametrize("url", ["https://example.com/", "https://8.8.8.8/", "https://10.example.com/"])
     def test_other_addresses_are_fine(self, cli: Cli, url: str) -> None:

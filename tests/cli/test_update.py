@@ -158,10 +158,11 @@ def test_conversion_to_cloud_events_cannot_be_turned_off_again(cli: Cli, made: d
 def test_new_types_and_urls_are_warned_of_and_old_ones_not(cli: Cli) -> None:
     cli.run("create", "x", "--url", "http://127.0.0.1/", "--event", "un.known")
     assert cli.ok("update", "x", "--description", "d", "-q").err == ""
-    outcome = cli.ok("update", "x", "--url", "http://localhost:1/", "--add-event", "un.known2", "-q")
+    outcome = cli.ok("update", "x", "--url", "http://localhost:1/", "--add-event", "un.known2", "-o", "id")
     assert "un.known2 is not in the catalogue" in outcome.err
     assert "un.known is" not in outcome.err
     assert "--allow-network loopback" in outcome.err
+    assert cli.ok("update", "x", "--url", "http://localhost:2/", "--add-event", "un.known3", "-q").err == ""
 
 
 @pytest.mark.parametrize("waits", ["", " ", ","])

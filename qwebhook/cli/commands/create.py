@@ -174,7 +174,7 @@ def create(
         draft = with_consent(session, draft, handshake_origin, handshake_rate, allow_network or ())
     webhook = store.create_webhook(draft, session.user)
     for warning in warnings:
-        session.warn(warning)
+        session.advise(warning)
     if secret != GENERATE:
         return Single(webhook, WEBHOOKS)
     if session.options.output in (None, "table", "id"):

@@ -84,7 +84,7 @@ def _document(session: Session, name: str, sample: bool) -> Document:
         raise InvalidInput(f"{name[:80]!r} is not a well-formed event type")
     warning = unknown_type(name)
     if warning:
-        session.warn(f"{warning}; this is what is common to all events")
+        session.advise(f"{warning}; this is what is common to all events")
     if not sample:
         return Document(catalogue.schema(name))
     now = session.now_ms

@@ -164,7 +164,7 @@ def update(
     warnings = advice(session, *_advisable(before, operations))
     after = store.patch_webhook(before.id, operations, session.user)
     for warning in warnings:
-        session.warn(warning)
+        session.advise(warning)
     if secret != GENERATE:
         return Single(after, WEBHOOKS)
     if session.options.output in (None, "table", "id"):
