@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from qwebhook.deliver.request import PreparedRequest, message_id, rendered
 from qwebhook.deliver.targets import settled
@@ -101,8 +101,7 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
         return Settled("never", f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}")
     except ValueError as error:
         return Settled("never", f"{argv[0]} cannot be run: {error}")
-    stdin = transport.get_pipe_transport(0)
-    assert isinstance(stdin, asyncio.WriteTransport)
+    stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
     stdin.write(prepared.body)
     stdin.close()
     pid, by_itself = transport.get_pid(), False
