@@ -30,6 +30,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from qwebhook.deliver.lane import TOGETHER_LIMIT
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.targets import Allowed, Targets, prepare
+from qwebhook.deliver.targets.sheets.place import opened
 from qwebhook.deliver.targets.sheets.rows import Change
 from qwebhook.deliver.targets.sheets.xlsx_file import write_xlsx
 from qwebhook.deliver.worker import Worker
@@ -150,7 +151,8 @@ def workbook_seconds(rows: int) -> float:
         path = Path(folder) / "bench.xlsx"
         start = time.perf_counter()
         for first in range(0, rows, TOGETHER_LIMIT):
-            write_xlsx(path, None, changes[first : first + TOGETHER_LIMIT])
+            with opened(path.parent, path) as place:
+                write_xlsx(place, None, changes[first : first + TOGETHER_LIMIT])
         return time.perf_counter() - start
 
 

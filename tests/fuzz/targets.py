@@ -20,6 +20,7 @@ from qwebhook.cli.settings import Settings as Configuration
 from qwebhook.cli.vendor_contexts import read_vendor_contexts
 from qwebhook.deliver.targets import prepare
 from qwebhook.deliver.targets.sheets.csv_file import write_csv
+from qwebhook.deliver.targets.sheets.place import opened
 from qwebhook.deliver.targets.sheets.rows import Change
 from qwebhook.deliver.targets.sheets.trouble import NotWritten
 from qwebhook.model import catalogue
@@ -160,14 +161,15 @@ def tables(data: bytes) -> None:
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         file = Path(folder) / "a.csv"
         file.write_bytes(data)
-        try:
-            write_csv(file, [change])
-        except NotWritten:
-            assert file.read_bytes() == data
-            return
-        once = file.read_bytes()
-        assert b"id-1" in once
-        write_csv(file, [change])
+        with opened(file.parent, file) as place:
+            try:
+                write_csv(place, [change])
+            except NotWritten:
+                assert file.read_bytes() == data
+                return
+            once = file.read_bytes()
+            assert b"id-1" in once
+            write_csv(place, [change])
         assert file.read_bytes() == once
 
 

@@ -6,13 +6,14 @@ import csv
 import io
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from qwebhook.deliver.targets.sheets.files import replace
+from qwebhook.deliver.targets.sheets.files import reading, replace
+from qwebhook.deliver.targets.sheets.place import Place
 from qwebhook.deliver.targets.sheets.rows import Cell, Change, Table, text_of
 from qwebhook.deliver.targets.sheets.trouble import NotWritten
 
@@ -33,9 +34,9 @@ class _Style(NamedTuple):
     mark: bool
 
 
-def write_csv(path: Path, changes: Sequence[Change]) -> list[str]:
+def write_csv(place: Place, changes: Sequence[Change]) -> list[str]:
     """Make the changes; what came of each, in words. Raises NotWritten, OSError."""
-    before = _read(path)
+    before, names = _read(place)
     style = _style_of(before)
     changes = [msgspec.structs.replace(one, row=_guarded(one.row)) for one in changes]
     text = _without_torn_row(before.removeprefix(_MARK), changes, style)
@@ -43,24 +44,27 @@ def write_csv(path: Path, changes: Sequence[Change]) -> list[str]:
     rows = _rows(text, style.delimiter)
     table = Table(rows[0] if rows else (), rows[1:])
     words = [table.apply(change) for change in changes]
-    if rows and table.only_added and not torn:
+    # Under another name of the file (a hard link), somebody else has it, who knows of no webhook.
+    if rows and table.only_added and not torn and names == 1:
         if table.added:
             start = "" if text.endswith(("\n", "\r")) else style.line_end
-            _append(path, start + _written(table.added, style))
+            _append(place, start + _written(table.added, style))
     elif not rows or table.changed or table.deleted or table.added or table.header_grew or torn:
         whole = [table.header, *(row for row in table.rows if row is not None)]
         content = (_MARK if style.mark else "") + _written(whole, style)
-        replace(path, lambda new: _write(new, content))
+        replace(place, lambda new: new.write(content.encode()))
     return words
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise NotWritten(f"{path} is no text in UTF-8") from None
+def _read(place: Place) -> tuple[str, int]:
+    """What the file holds, and how many names it has."""
+    with reading(place) as file:
+        if file is None:
+            return "", 1
+        try:
+            return file.read().decode("utf-8"), os.fstat(file.fileno()).st_nlink
+        except UnicodeDecodeError:
+            raise NotWritten(f"{place.path} is no text in UTF-8") from None
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
@@ -115,20 +119,17 @@ def _written(rows: Iterable[Iterable[Any]], style: _Style) -> str:
     return text.getvalue()
 
 
-def _append(path: Path, text: str) -> None:
-    flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
+def _append(place: Place, text: str) -> None:
+    descriptor = place.open(os.O_WRONLY | os.O_APPEND)
     with os.fdopen(descriptor, "wb") as file:
-        size = os.fstat(descriptor).st_size
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise NotWritten(f"{place.path} is not the file that it was")
         try:
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
         except OSError:
             # A disk that is full takes a part: what was there before is what is to be there.
-            os.ftruncate(descriptor, size)
+            os.ftruncate(descriptor, status.st_size)
             raise
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode())

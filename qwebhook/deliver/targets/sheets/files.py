@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import secrets
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
+from qwebhook.deliver.targets.sheets.place import Place, opened
 from qwebhook.deliver.targets.sheets.rows import Change
 from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
 from qwebhook.model.sheet import file_and_tab
@@ -32,94 +33,96 @@ def write_file(folders: Sequence[Path], url: str, changes: Sequence[Change]) -> 
     folders: resolved. Raises NotWritten, NeverWritten, OSError; the file is as it was then.
     """
     name, tab = file_and_tab(url)
-    path = _allowed(folders, name)
-    with _folder_locked(path.parent):
-        _check_writable(path)
+    root, path = _allowed(folders, name)
+    with opened(root, path) as place, _folder_locked(place):
+        _check_writable(place)
         if url[:4].lower() == "csv:":
             from qwebhook.deliver.targets.sheets.csv_file import write_csv
 
-            return write_csv(path, changes)
+            return write_csv(place, changes)
         from qwebhook.deliver.targets.sheets.xlsx_file import write_xlsx
 
-        return write_xlsx(path, tab, changes)
+        return write_xlsx(place, tab, changes)
 
 
-def _allowed(folders: Sequence[Path], name: str) -> Path:
-    """The file itself, symbolic links resolved, beneath one of the folders."""
+def _allowed(folders: Sequence[Path], name: str) -> tuple[Path, Path]:
+    """The folder that it is beneath, and the file itself, symbolic links resolved."""
     if not folders:
         raise NeverWritten("files are written with --allow-files only")
     path = Path(name).resolve()
-    if not any(path.is_relative_to(folder) for folder in folders):
+    root = next((folder for folder in folders if path.parent.is_relative_to(folder)), None)
+    if root is None:
         raise NeverWritten(f"{name} is not beneath a folder of --allow-files")
     if not path.parent.is_dir():
         raise NotWritten(f"there is no folder {path.parent}")
-    return path
+    return root, path
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(place: Place) -> None:
     """Refuse what is no file, what is not to be written, and what somebody has open."""
-    with contextlib.suppress(FileNotFoundError):
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
+    path, status = place.path, place.status()
+    if status is not None:
+        if not stat.S_ISREG(status.st_mode):
             raise NeverWritten(f"{path} is no file")
         # A folder that can be written lets us replace a file that cannot, which is not what its owner wants.
-        if not mode & 0o222 or not os.access(path, os.W_OK):
+        if not status.st_mode & 0o222 or not place.may_be_written():
             raise NotWritten(f"{path} is read-only")
     for mark, program in ((f".~lock.{path.name}#", "LibreOffice"), (f"~${path.name}", "Excel")):
-        if (path.parent / mark).exists():
+        if place.status(mark) is not None:
             raise NotWritten(f"{path} is open in {program}")
 
 
 @contextlib.contextmanager
-def _folder_locked(folder: Path) -> Iterator[None]:
+def _folder_locked(place: Place) -> Iterator[None]:
     """Within the block, no other qwebhook writes into the folder, whatever its process. It leaves nothing behind."""
     if sys.platform == "win32":  # one server has a store; only a test-fire could come between
         yield
         return
     import fcntl
 
-    descriptor = os.open(folder, os.O_RDONLY)
+    assert place.folder is not None
+    fcntl.flock(place.folder, fcntl.LOCK_EX)
+    yield  # until the folder is closed
+
+
+@contextlib.contextmanager
+def reading(place: Place) -> Iterator[IO[bytes] | None]:
+    """The file, to read; None if there is none. Raises NotWritten for what is no file any more, OSError."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        descriptor = place.open(os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotWritten(f"{place.path} is no file")
+        yield file
 
 
-def replace(path: Path, write: Callable[[Path], None]) -> None:
+def replace(place: Place, write: Callable[[IO[bytes]], object]) -> None:
     """Put what is written into a new file in the place of another, which is whole until then and keeps its mode.
 
     Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    new = Path(name)
+    new = f".{place.path.name}.{secrets.token_hex(4)}.part"
+    descriptor = place.open(os.O_RDWR | os.O_CREAT | os.O_EXCL, new)
     try:
-        os.close(descriptor)
-        if path.exists():
-            _take_after(path, new)
-        else:
-            new.chmod(0o666 & ~_UMASK)
-        write(new)
-        _sync(new)
-        new.replace(path)
+        with os.fdopen(descriptor, "wb") as file:
+            _take_after(place.status(), descriptor)
+            write(file)
+            file.flush()
+            os.fsync(descriptor)
+        place.take(new)
     except BaseException:
-        new.unlink(missing_ok=True)
+        place.remove(new)
         raise
-    if os.name == "posix":
-        _sync(path.parent)
+    place.sync_folder()
 
 
-def _take_after(path: Path, new: Path) -> None:
-    shutil.copymode(path, new)
-    if os.name == "posix":
-        was = path.stat()
+def _take_after(was: os.stat_result | None, new: int) -> None:
+    if os.name != "posix":
+        return
+    os.fchmod(new, 0o666 & ~_UMASK if was is None else stat.S_IMODE(was.st_mode))
+    if was is not None:
         with contextlib.suppress(PermissionError):
-            os.chown(new, was.st_uid, was.st_gid)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            os.fchown(new, was.st_uid, was.st_gid)

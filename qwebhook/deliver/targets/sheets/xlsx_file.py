@@ -11,9 +11,10 @@ import zipfile
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from qwebhook.deliver.targets.sheets.files import replace
+from qwebhook.deliver.targets.sheets.files import reading, replace
+from qwebhook.deliver.targets.sheets.place import Place
 from qwebhook.deliver.targets.sheets.row_removal import remove_rows
 from qwebhook.deliver.targets.sheets.rows import Change, Table
 from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
@@ -28,7 +29,7 @@ _LOST = re.compile(
 LARGEST = 512 << 20
 
 
-def write_xlsx(path: Path, tab: str | None, changes: Sequence[Change]) -> list[str]:
+def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list[str]:
     """Make the changes to a sheet, the first unless one is named; what came of each, in words.
 
     Raises NotWritten, NeverWritten, OSError.
@@ -37,8 +38,9 @@ def write_xlsx(path: Path, tab: str | None, changes: Sequence[Change]) -> list[s
         import openpyxl
     except ImportError:
         raise NeverWritten(f"xlsx files need a library: {INSTALL}") from None
-    if path.exists():
-        workbook = _loaded(path)
+    with reading(place) as file:
+        workbook = _loaded(place.path, file) if file is not None else None
+    if workbook is not None:
         if tab is None:
             sheet = next(iter(workbook.worksheets), None) or workbook.create_sheet()
         else:
@@ -54,22 +56,22 @@ def write_xlsx(path: Path, tab: str | None, changes: Sequence[Change]) -> list[s
     words = [table.apply(change) for change in changes]
     if not rows or not table.only_added or table.added:
         _take(sheet, table, new=not rows)
-        replace(path, workbook.save)
+        replace(place, workbook.save)
     return words
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path, file: IO[bytes]) -> Any:
     import openpyxl
 
     try:
-        with zipfile.ZipFile(path) as parts:
+        with zipfile.ZipFile(file) as parts:
             lost = next((found[1] for name in parts.namelist() if (found := _LOST.match(name))), None)
             size = sum(part.file_size for part in parts.infolist())
         if lost is not None:
             raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
         if size > LARGEST:
             raise NeverWritten(f"{path} is too large: unpacked it has {size >> 20} MiB")
-        return openpyxl.load_workbook(path, rich_text=True)
+        return openpyxl.load_workbook(file, rich_text=True)
     except OSError:
         raise
     except (NeverWritten, MemoryError):
