@@ -32,6 +32,15 @@ def test_rows_are_appended_once_each(tmp_path: Path) -> None:
     assert rows[0] == {"Id": "u1", "Name": "User 1", "Mail": "u1@example.com", "event_id": f"e1-{CREATED}"}
 
 
+def test_an_event_that_two_webhooks_append_to_one_file_has_the_row_of_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    write(at(f"csv:{file}", columns={"Id": "data.id"}), [user(1)], tmp_path)
+    results = write(at(f"csv:{file}", columns={"Name": "data.name"}), [user(1), user(2)], tmp_path)
+    assert [result.words for result in results] == ["the row of this event is there already", "a row was added"]
+    rows = list(csv.DictReader(file.open()))
+    assert [(row["Id"], row["Name"]) for row in rows] == [("u1", None), ("", "User 2")]
+
+
 def test_a_row_is_changed_and_deleted_by_its_key(tmp_path: Path) -> None:
     file = tmp_path / "users.csv"
     file.write_text("Note,Id,Name,Mail\nmine,u1,Old,old@example.com\n,u2,Two,\n")
