@@ -42,7 +42,8 @@ class Page(msgspec.Struct, Generic[T]):
 class WebhookQuery(msgspec.Struct, kw_only=True):
     """Which webhooks, in which order. None does not restrict.
 
-    name, url: substrings, without regard to case. event_types: all must be subscribed. origins: any.
+    name, url: substrings, without regard to case. event_types: all must be subscribed, under whatever names; a tenant
+    takes the names as they are. origins: any.
     cursor: from a Page of the same query. limit: 1 to 100.
     """
 

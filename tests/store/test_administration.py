@@ -252,6 +252,20 @@ def test_a_list_knows_the_subscriptions_as_they_are_now(store: Store) -> None:
     assert listed(store, event_types=[APP_DELETED]) == ["reports"]
 
 
+def test_a_list_finds_event_types_under_any_of_their_names(store: Store) -> None:
+    other = "com.qlik.app.created"
+    for number, types in enumerate([[APP_CREATED], [other, APP_DELETED], [APP_DELETED], [other], [APP_CREATED]]):
+        store.create_webhook(webhook_draft(name=f"w{number}", event_types=types), ONE)
+    for name in (APP_CREATED, other):
+        assert listed(store, event_types=[name], sort="name") == ["w0", "w1", "w3", "w4"]
+        assert listed(store, event_types=[name, APP_DELETED]) == listed(store, event_types=[name, APP_DELETED, other])
+        assert listed(store, event_types=[name, APP_DELETED]) == ["w1"]
+        first = store.list_webhooks(WebhookQuery(event_types=[name], sort="-name", limit=3))
+        assert [webhook.name for webhook in first.items] == ["w4", "w3", "w1"]
+        query = WebhookQuery(event_types=[name], sort="-name", limit=3, cursor=first.next)
+        assert [webhook.name for webhook in store.list_webhooks(query).items] == ["w0"]
+
+
 def changed_later(store: Store, webhook: Webhook) -> Webhook:
     """The webhook after a change that has a later time than its creation; no clock is needed for that, only will."""
     while True:

@@ -51,7 +51,9 @@ class WebhookParameters(PageParameters, kw_only=True, rename="camel", forbid_unk
     name: Annotated[str, Meta(description="A part of the name, without regard to case.")] | None = None
     url: Annotated[str, Meta(description="A part of the URL, without regard to case.")] | None = None
     enabled: bool | None = None
-    event_types: Annotated[list[str], Meta(description="All must be subscribed.")] = msgspec.field(default_factory=list)
+    event_types: Annotated[list[str], Meta(description="All must be subscribed, under any of their names.")] = (
+        msgspec.field(default_factory=list)
+    )
     level: Level | None = None
     origins: Annotated[list[Origin], Meta(description="Any of them.")] = msgspec.field(default_factory=list)
     owner_id: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from qwebhook.model.catalogue import canonical, names_of
 from qwebhook.model.webhook import Origin, Webhook
 from qwebhook.store import cursors
 from qwebhook.store.contract import Page, WebhookQuery
@@ -20,12 +21,11 @@ def page(connection: Connection, query: WebhookQuery) -> Page[Webhook]:
     """See Administration.list_webhooks."""
     paging = cursors.Paging(query, query.sort, query.limit, query.cursor)
     order, value_column = _ORDERS[paging.field]
-    facets = _facets(query)
     with store_errors(connection.path):
-        leading = _leading(connection, facets)
-        facets.remove(leading)
-        where = [_SQL["where facet"]] * len(facets)
-        values: list[Any] = [leading, *facets]
+        restrictions = [_present(connection, facets) for facets in _restrictions(query)]
+        leading = restrictions.pop(_leading(connection, restrictions))
+        where = [_SQL["where facet"].format(facets=_marks(facets)) for facets in restrictions]
+        values: list[Any] = leading + [facet for facets in restrictions for facet in facets]
         for name in ("name", "url"):
             text = getattr(query, name)
             if text:
@@ -35,7 +35,11 @@ def page(connection: Connection, query: WebhookQuery) -> Page[Webhook]:
             where.append(_SQL["where beyond"].format(order=order, comparison=paging.comparison))
             values += [paging.cursor.value, paging.cursor.row]
         statement = _SQL["list"].format(
-            columns=_SQL["columns"], where=" AND ".join(where) or "1", order=order, direction=paging.direction
+            facets=_marks(leading),
+            columns=_SQL["columns"],
+            where=" AND ".join(where) or "1",
+            order=order,
+            direction=paging.direction,
         )
         rows: list[Row] = connection.execute(statement, [*values, paging.fetch]).fetchall()
     return paging.page(rows, webhook_from, value_column, 0)
@@ -46,9 +50,14 @@ def creator_facet(user: str) -> str:
     return f"creator={user}"
 
 
-def _facets(query: WebhookQuery) -> list[str]:
-    """What a webhook must have, at least one thing; how facets are written says migration 0004."""
-    facets = [f"type={name}" for name in dict.fromkeys(query.event_types)]
+def _restrictions(query: WebhookQuery) -> list[list[str]]:
+    """What a webhook must satisfy, each by any of its facets; how facets are written says migration 0004.
+
+    Only an event type has several: one for each of its names.
+    """
+    types = [names_of(name) for name in dict.fromkeys(map(canonical, query.event_types))]
+    restrictions = [[f"type={name}" for name in names] for names in types]
+    facets = []
     if query.enabled is not None:
         facets.append(f"enabled={query.enabled:d}")
     if query.level is not None:
@@ -64,12 +73,23 @@ def _facets(query: WebhookQuery) -> list[str]:
         facets.append(f"origin={origins.pop()}")
     elif origins and others:
         facets.append(f"origin!={others.pop()}")
-    return facets or ["all"]
+    return restrictions + [[facet] for facet in facets] or [["all"]]
 
 
-def _leading(connection: Connection, facets: list[str]) -> str:
-    """The facet whose webhooks are read, and the others looked for among them: the one that the fewest have."""
+def _present(connection: Connection, facets: list[str]) -> list[str]:
+    """The facets without those that no webhook has: of a type's names nearly always one is left, or none is needed."""
     if len(facets) == 1:
-        return facets[0]
-    rarest: str = connection.execute(_SQL["rarest_facet"], (json_text(facets),)).fetchone()[0]
+        return facets
+    return [facet for (facet,) in connection.execute(_SQL["present_facets"], (json_text(facets),))] or facets[:1]
+
+
+def _leading(connection: Connection, restrictions: list[list[str]]) -> int:
+    """Whose webhooks are read, and the others looked for among them: the restriction that the fewest satisfy."""
+    if len(restrictions) == 1:
+        return 0
+    rarest: int = connection.execute(_SQL["rarest_facet"], (json_text(restrictions),)).fetchone()[0]
     return rarest
+
+
+def _marks(facets: list[str]) -> str:
+    return ", ".join("?" * len(facets))

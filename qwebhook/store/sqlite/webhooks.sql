@@ -5,13 +5,14 @@ w.secrets IS NOT NULL, w.enabled, w.level, w.owner_id, w.check_certificate_revoc
 w.origin, w.settings, w.disabled_reason, w.disabled_reason_code, w.created_at, w.created_by, w.updated_at, w.updated_by
 
 -- name: list
--- A range of the index that has the webhooks of one facet in the order asked for. {columns}, {where}, {order} and
--- {direction} are put in by the caller; CROSS JOIN has SQLite begin with the facet.
+-- A range of the index that has the webhooks of one facet in the order asked for. {facets}, {columns}, {where}, {order}
+-- and {direction} are put in by the caller; CROSS JOIN has SQLite begin with the facet. Of several facets, any of which
+-- will do, the webhooks have to be sorted.
 SELECT {columns} FROM webhook_facet AS f CROSS JOIN webhook AS w ON w.row = f.webhook
-WHERE f.facet = ? AND {where} ORDER BY f.{order} {direction}, f.webhook {direction} LIMIT ?
+WHERE f.facet IN ({facets}) AND {where} ORDER BY f.{order} {direction}, f.webhook {direction} LIMIT ?
 
 -- name: where facet
-EXISTS (SELECT 1 FROM webhook_facet AS o WHERE o.webhook = f.webhook AND o.facet = ?)
+EXISTS (SELECT 1 FROM webhook_facet AS o WHERE o.webhook = f.webhook AND o.facet IN ({facets}))
 -- name: where name
 -- A substring has no index. This reads one that has the names and little else from end to end, once for the list; the
 -- + keeps SQLite from beginning with it, and having to sort.
@@ -24,10 +25,17 @@ EXISTS (SELECT 1 FROM webhook_facet AS o WHERE o.webhook = f.webhook AND o.facet
 (f.{order}, f.webhook) {comparison} (?, ?)
 
 -- name: rarest_facet
--- Of several facets (a JSON array) the one that the fewest webhooks have, as far as a thousand are few.
-SELECT value FROM json_each(?) AS asked ORDER BY (
-    SELECT count(*) FROM (SELECT 1 FROM webhook_facet AS f WHERE f.facet = asked.value LIMIT 1000)
+-- Of several restrictions, each a JSON array of facets any of which will do, the number of the one that the fewest
+-- webhooks satisfy, as far as a thousand are few.
+SELECT key FROM json_each(?) AS asked ORDER BY (
+    SELECT count(*) FROM (
+        SELECT 1 FROM webhook_facet AS f WHERE f.facet IN (SELECT value FROM json_each(asked.value)) LIMIT 1000
+    )
 ) LIMIT 1
+
+-- name: present_facets
+-- Those of several facets (a JSON array) that any webhook has.
+SELECT value FROM json_each(?) AS asked WHERE EXISTS (SELECT 1 FROM webhook_facet AS f WHERE f.facet = asked.value)
 
 -- name: count_facet
 SELECT count(*) FROM webhook_facet WHERE facet = ?
