@@ -81,5 +81,6 @@ def _named(what: Removal, reference: str, present: Sequence[Any]) -> Any:
             return one
     group = what.command.partition(" ")[0]
     raise NotFound(
-        f"there is no {what.kind} with the id or name {reference!r}", f"`qwebhook {group} list` shows those there are"
+        f"there is no {what.kind} with the id or name {reference!r}",
+        f"the list has those there are (`qwebhook {group} list`)",
     )

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 # A revoked token may work this much longer.
 RECHECK_SECONDS = 0.5
+_HINT = "an administrator makes one: `qwebhook token create NAME --role ROLE`"
 
 
 class Kept(Generic[T]):
@@ -67,10 +68,10 @@ class Access:
         """The token of an `Authorization` header. Raises NotAuthorised without a valid one."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer" or not value.strip():
-            raise NotAuthorised("a bearer token is needed", "make one with `qwebhook token create NAME --role ROLE`")
+            raise NotAuthorised("a bearer token is needed", _HINT)
         token = self._find(token_digest(value.strip()))
         if token is None:
-            raise WrongCredentials("the token is not valid", "make one with `qwebhook token create NAME --role ROLE`")
+            raise WrongCredentials("the token is not valid", _HINT)
         self._uses[token.id] = self._clock()
         return token
 

@@ -13,7 +13,7 @@ from qwebhook.model.signature import verify_qlik, verify_standard
 from qwebhook.server.access import Kept
 from qwebhook.store.contract import InboundStore
 
-_HINT = "sign the raw body with a secret of `qwebhook inbound add`, or send a bearer token"
+_HINT = "sign the raw body with a secret of an inbound (`qwebhook inbound add`), or send a bearer token"
 
 
 class Signatures(msgspec.Struct, rename="kebab"):

@@ -62,7 +62,9 @@ def test_help_goes_to_stdout(cli: Cli) -> None:
 def test_an_error_is_its_message_and_its_hint(cli: Cli) -> None:
     outcome = cli.run("get", "nothing", environ={"QWEBHOOK_STORE": ""})
     assert outcome.code == ExitCode.NOT_FOUND
-    assert outcome.error == ("there is no webhook with the id or name 'nothing'; `qwebhook list` shows those there are")
+    assert outcome.error == (
+        "there is no webhook with the id or name 'nothing'; the list has those there are (`qwebhook list`)"
+    )
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

@@ -121,7 +121,7 @@ class TestRemove:
         assert outcome.code == 5
         assert (
             outcome.error
-            == "there is no inbound with the id or name 'x'; `qwebhook inbound list` shows those there are"
+            == "there is no inbound with the id or name 'x'; the list has those there are (`qwebhook inbound list`)"
         )
         assert self.names(two) == ["b"]
         two.ok("inbound", "remove", "a", "b", "--yes", "--if-exists")

@@ -80,7 +80,10 @@ class TestRevoke:
     def test_one_that_is_missing_is_5_and_the_others_go_on(self, two: Cli) -> None:
         outcome = two.run("token", "revoke", "x", "a", "--yes")
         assert outcome.code == 5
-        assert outcome.error == "there is no token with the id or name 'x'; `qwebhook token list` shows those there are"
+        assert (
+            outcome.error
+            == "there is no token with the id or name 'x'; the list has those there are (`qwebhook token list`)"
+        )
         assert names(two) == ["b"]
 
     def test_twice_is_fine_if_one_says_so(self, two: Cli) -> None:

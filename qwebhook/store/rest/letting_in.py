@@ -68,7 +68,9 @@ class LettingIn:
         """Remove the one that an id or a name means; as it was."""
         named = [one for one in there if one.id == reference] or [one for one in there if one.name == reference]
         if not named:
-            raise NotFound(f"there is no {what} {reference!r}", f"`qwebhook {what} list` shows those there are")
+            raise NotFound(
+                f"there is no {what} {reference!r}", f"the list has those there are (`qwebhook {what} list`)"
+            )
         answer = self._service.own("DELETE", f"{path}/{segment(named[0].id)}", expected=(404,))
         if answer.status == 404 and not answer.repeated:
             raise self._service.remote.refusal(answer)

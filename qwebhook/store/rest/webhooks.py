@@ -87,7 +87,8 @@ class Webhooks:
         found = next((some for some in fitting if some), [])
         if not found:
             raise NotFound(
-                f"there is no webhook with the id or name {reference!r}", "`qwebhook list` shows those there are"
+                f"there is no webhook with the id or name {reference!r}",
+                "the list has those there are (`qwebhook list`)",
             )
         if len(found) > 1:
             shown = ", ".join(one.id for one in found[:2]) + (", …" if len(found) > 2 else "")

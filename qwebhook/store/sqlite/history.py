@@ -85,7 +85,7 @@ class History:
                 return row
         raise NotFound(
             f"webhook {webhook_id} has no delivery {delivery_id}",
-            "`qwebhook deliveries` shows those there are",
+            "the list has those there are (`qwebhook deliveries`)",
         )
 
     def _webhook_row(self, webhook_id: str) -> tuple[int, int]:
@@ -93,7 +93,7 @@ class History:
         with store_errors(self._connection.path):
             row = self._connection.execute(_SQL["webhook_row"], (webhook_id,)).fetchone()
         if row is None:
-            raise NotFound(f"there is no webhook {webhook_id}", "`qwebhook list` shows those there are")
+            raise NotFound(f"there is no webhook {webhook_id}", "the list has those there are (`qwebhook list`)")
         found: tuple[int, int] = row
         return found
 

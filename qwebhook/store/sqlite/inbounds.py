@@ -53,7 +53,7 @@ class Inbounds:
             if row is None:
                 raise NotFound(
                     f"there is no inbound with the id or name {reference!r}",
-                    "`qwebhook inbound list` shows those there are",
+                    "the list has those there are (`qwebhook inbound list`)",
                 )
             self._connection.execute(_SQL["delete_inbound"], (row[0],))
         return _inbound(row)

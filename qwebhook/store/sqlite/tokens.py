@@ -35,7 +35,7 @@ class Tokens:
     def create(self, name: str, role: Role, user_id: str | None) -> tuple[Token, str]:
         check_name("token", name)
         if role == "user" and not user_id:
-            raise InvalidInput("a token of role user needs the user's id", "give --user-id")
+            raise InvalidInput("a token of role user needs the user's id", "give it as userId, or with --user-id")
         value = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         identifier = random_id(now, os.urandom(10))
@@ -53,7 +53,7 @@ class Tokens:
             if row is None:
                 raise NotFound(
                     f"there is no token with the id or name {reference!r}",
-                    "`qwebhook token list` shows those there are",
+                    "the list has those there are (`qwebhook token list`)",
                 )
             self._connection.execute(_SQL["delete_token"], (row[0],))
         return _token(row)

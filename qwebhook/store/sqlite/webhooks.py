@@ -47,7 +47,7 @@ class Webhooks:
         with store_errors(self._connection.path):
             row: Row | None = self._connection.execute(sql("get"), (webhook_id,)).fetchone()
         if row is None:
-            raise NotFound(f"there is no webhook {webhook_id}", "`qwebhook list` shows those there are")
+            raise NotFound(f"there is no webhook {webhook_id}", "the list has those there are (`qwebhook list`)")
         return row
 
     def get(self, webhook_id: str) -> Webhook:
@@ -65,7 +65,7 @@ class Webhooks:
         if not found:
             raise NotFound(
                 f"there is no webhook with the id or name {reference!r}",
-                "`qwebhook list` shows those there are",
+                "the list has those there are (`qwebhook list`)",
             )
         if len(found) > 1:
             shown = ", ".join(row[1] for row in found[:2]) + (", …" if len(found) > 2 else "")
