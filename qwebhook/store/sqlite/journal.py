@@ -6,27 +6,21 @@ the file: after a crash, everything pending is simply due.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
-from qwebhook.model.backoff import LONGEST_WAIT
 from qwebhook.model.delivery import (
     DISABLED_EVENT,
     Delivered,
-    Gone,
     RetryAt,
-    failed_for_too_long,
-    reason,
 )
 from qwebhook.model.disabling import disabled_event
 from qwebhook.model.endpoint import Endpoint, EndpointIndex
 from qwebhook.model.event import Event
 from qwebhook.model.identifiers import row_id
-from qwebhook.model.timestamps import humanised, to_rfc3339
-from qwebhook.model.trace import kept_trace
 from qwebhook.model.webhook import Webhook
 from qwebhook.store.contract import (
     NEVER,
@@ -43,9 +37,10 @@ from qwebhook.store.contract import (
     SourcePlace,
     Written,
 )
-from qwebhook.store.sqlite import backfilling, replaying, resending, source_places
+from qwebhook.store.sqlite import backfilling, claiming, replaying, resending, source_places
 from qwebhook.store.sqlite.batch import Batch, Numbers, prepare
 from qwebhook.store.sqlite.connection import Connection, store_errors
+from qwebhook.store.sqlite.failing import Failing
 from qwebhook.store.sqlite.queries import queries
 from qwebhook.store.sqlite.replaying import PastEvent
 from qwebhook.store.sqlite.rows import FINAL_STATES, json_text
@@ -53,9 +48,6 @@ from qwebhook.store.sqlite.sweeping import Sweeper
 from qwebhook.store.sqlite.webhooks import Webhooks
 
 _SQL = queries("journal")
-# A claim stops at this many bytes of bodies, so that a backlog of large events is not read into memory at once.
-_CLAIM_BYTES = 8 << 20
-DISABLER = "qwebhook"
 
 
 class SqliteJournal:
@@ -71,7 +63,7 @@ class SqliteJournal:
         self._version = -1
         self._next_event = 0
         self._next_delivery = 0
-        self._failing: set[int] = set()
+        self._failing = Failing(connection, self._webhooks)
         self._index = self._told = EndpointIndex()
 
     # Accepting and recording
@@ -192,11 +184,12 @@ class SqliteJournal:
             claim = recording.claim
             if isinstance(recording.outcome, Delivered):
                 batch.record(recording, "success", "delivered")
-                self._end_failing(claim.webhook)
+                self._failing.end(claim.webhook)
                 continue
             batch.record(recording, "fail", *self._end_failed(recording, batch))
             # A second failure in this batch finds it disabled; the index is left as it is, should this be undone.
-            webhook = None if claim.webhook in disabled else self._note_failure(recording)
+            endpoint = None if claim.webhook in disabled else self._index.by_row.get(claim.webhook)
+            webhook = None if endpoint is None else self._failing.note(recording, endpoint, self._now)
             if webhook is not None:
                 disabled[claim.webhook] = webhook, claim.type
         batch.write(self._connection)
@@ -215,41 +208,9 @@ class SqliteJournal:
         batch.enqueue([msgspec.structs.replace(claim, due=due, attempt=claim.attempt + 1)])
         return "retrying", outcome.due
 
-    def _end_failing(self, webhook: int) -> None:
-        if webhook in self._failing:
-            self._failing.discard(webhook)
-            self._connection.execute(_SQL["clear_failing"], (webhook,))
-
     def _is_strict(self, claim: Claim) -> bool:
         endpoint = self._index.by_row.get(claim.webhook)
         return endpoint is not None and endpoint.strict
-
-    def _note_failure(self, recording: Recording) -> Webhook | None:
-        """Count a failure; the webhook, if that was enough to disable it."""
-        row = recording.claim.webhook
-        endpoint = self._index.by_row.get(row)
-        if endpoint is None or not endpoint.webhook.enabled:
-            return None
-        since, failures = self._connection.execute(_SQL["note_failure"], (row, self._now)).fetchone()
-        self._failing.add(row)
-        if isinstance(recording.outcome, Gone):
-            code, text = "gone", "the receiver answered 410 Gone"
-        elif failed_for_too_long(since, failures, self._now):
-            length = humanised((self._now - since) / 1000)
-            latest = reason(recording.exchange.result)
-            code, text = "failing", f"all {failures} attempts in {length} failed; the latest: {latest}"
-        else:
-            return None
-        webhook = msgspec.structs.replace(
-            endpoint.webhook,
-            enabled=False,
-            disabled_reason=text,
-            disabled_reason_code=code,
-            updated_at=to_rfc3339(self._now),
-            updated_by_user_id=DISABLER,
-        )
-        self._webhooks.update(row, webhook, self._now, DISABLER)
-        return webhook
 
     # Sending again, and apart from the queue
 
@@ -264,7 +225,7 @@ class SqliteJournal:
             sequence, triggered_at = self._take_sequence(), self._now
             outcome = resending.write(self._connection, attempt, sequence, triggered_at)
             if isinstance(outcome, Delivered):
-                self._end_failing(attempt.webhook)
+                self._failing.end(attempt.webhook)
         return row_id("delivery", triggered_at, self._connection.number, sequence)
 
     def replay(self, query: ReplayQuery, after: Place, limit: int, now: int, dry_run: bool = False) -> ReplayStep:
@@ -365,7 +326,7 @@ class SqliteJournal:
             return
         version, next_event, next_delivery = self._connection.execute(_SQL["counters"]).fetchone()
         self._next_event, self._next_delivery = next_event, next_delivery
-        self._failing = {row for (row,) in self._connection.execute(_SQL["failing"])}
+        self._failing.look()
         if version != self._version:
             self._load_endpoints()
             self._version = version
@@ -385,56 +346,19 @@ class SqliteJournal:
 
     def claim(self, webhook: int, now: int, limit: int, held: set[int]) -> list[Claim]:
         """See Journal.claim."""
-        claims: list[Claim] = []
-        size = 0
-        with store_errors(self._connection.path):
-            rows = self._connection.execute(_SQL["claim"], (webhook, now, limit + len(held)))
-            for row in rows:
-                if row[2] in held:
-                    continue
-                webhook_row, due, sequence, attempt, event, kind, key, body, triggered_at, not_before, trace = row
-                claims.append(
-                    Claim(
-                        webhook_row,
-                        due,
-                        sequence,
-                        attempt,
-                        event,
-                        kind,
-                        a2b_base64(key),
-                        body,
-                        triggered_at,
-                        not_before,
-                        kept_trace(trace),
-                    )
-                )
-                size += len(row[7])
-                if len(claims) == limit or size >= _CLAIM_BYTES:
-                    break
-            rows.close()
-        return claims
+        return claiming.claim(self._connection, webhook, now, limit, held)
 
     def next_due(self, webhook: int, held: set[int]) -> int | None:
         """See Journal.next_due."""
-        with store_errors(self._connection.path):
-            rows = self._connection.execute(_SQL["earliest"], (webhook, len(held) + 1)).fetchall()
-        return next((due for due, sequence in rows if sequence not in held), None)
+        return claiming.next_due(self._connection, webhook, held)
 
     def hasten(self, now: int) -> None:
         """See Journal.hasten."""
-        times = now, now + round(LONGEST_WAIT * 1000)
-        with store_errors(self._connection.path):
-            if not self._connection.execute(_SQL["any_beyond"], times).fetchone()[0]:
-                return
-        with self._connection.transaction():
-            self._connection.execute(_SQL["hasten_records"], times)
-            self._connection.execute(_SQL["hasten"], times)
+        claiming.hasten(self._connection, now)
 
     def pending(self) -> tuple[int, int | None]:
         """See Journal.pending."""
-        with store_errors(self._connection.path):
-            row: tuple[int, int | None] = self._connection.execute(_SQL["pending"]).fetchone()
-        return row
+        return claiming.pending(self._connection)
 
     def delivery_id(self, claim: Claim) -> str:
         """See Journal.delivery_id."""
