@@ -53,6 +53,9 @@ class AddressRefused(OSError):
     """The address may not be connected to. An OSError, so that aiohttp treats it as a failed connection."""
 
 
+_TOO_LONG = f"the head of the answer is longer than {HEAD_LIMIT} bytes"
+
+
 class _Unbearable(Exception):
     """An answer asks more of us than any answer may."""
 
@@ -237,7 +240,7 @@ class _Protocol(ResponseHandler):
         if answer.complete:
             self._end()
         elif self._received > (max(RECEIVED_LIMIT, 2 * answer.keep) if answer.code else HEAD_LIMIT):
-            self._end(_Unbearable(f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
+            self._end(_Unbearable(_TOO_LONG))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -273,6 +276,9 @@ class _Protocol(ResponseHandler):
     def on_headers_complete(self) -> None:
         answer, code = self._answer, self._llhttp.get_status_code()
         assert answer is not None
+        # All of it may have come in one packet.
+        if sum([len(name) + len(value) for name, value in self._headers]) > HEAD_LIMIT:
+            raise _Unbearable(_TOO_LONG)
         if 100 <= code < 200 and code != 101:
             answer.interim += 1
             if answer.interim > INTERIM_LIMIT:

@@ -1,28 +1,33 @@
 """`/events`: events in, 202 when they are on disk; and the consent that a sender may ask for before.
 
-Plain ASGI rather than a routed endpoint: it is the one route that every event takes, and routing costs as much again.
+It is the one route that every event takes: `event_request.py` has its steps called straight by the parser, without the
+two thirds of a request's cost that ASGI is. What does not fit there, or comes by way of a proxy, comes as ASGI.
 """
 
 from __future__ import annotations
+
+import asyncio
 
 import msgspec
 
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.consent import REQUEST_ORIGIN, REQUEST_RATE, Consenting
-from qwebhook.model.envelope import read_request
+from qwebhook.model.envelope import MAX_BODY, read_request
 from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, UnsupportedFormat, WrongCredentials
 from qwebhook.model.trace import TRACE_HEADERS, trace_in_headers
 from qwebhook.server.access import Access
-from qwebhook.server.body import ClientGone, content_length, read_body
+from qwebhook.server.body import ClientGone, content_length, read_body, too_large
 from qwebhook.server.guard import FailedAttempts
-from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, signatures_in
+from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, Signatures, signatures_in
 from qwebhook.server.metrics import Metrics
-from qwebhook.server.responses import MethodNotAllowed, Receive, Scope, Send, answer, answer_error
+from qwebhook.server.responses import Headers, MethodNotAllowed, Receive, Scope, Send, answer, answer_error
 from qwebhook.server.shedding import Shedding
-from qwebhook.store.contract import Role
+from qwebhook.store.contract import Accepted, Role
 
+PATH = "/events"
 ROLES: tuple[Role, ...] = ("admin", "publisher")
 METHODS = "OPTIONS, POST"
+_SMALLER = "send the events in several requests"
 _TRACING = frozenset(name.encode() for name in TRACE_HEADERS)  # as ASGI has them
 
 
@@ -32,6 +37,19 @@ class Receipt(msgspec.Struct):
     accepted: int
     duplicates: int
     ids: list[str]
+
+
+class Admitted(msgspec.Struct):
+    """What a request's headers say of its body. length: as announced, 0 if it was not. signatures: to be checked over
+    the body; None where a token has decided.
+    """
+
+    content_type: str = ""
+    encoding: str = ""
+    length: int = 0
+    attributes: dict[str, str] = {}
+    signatures: Signatures | None = None
+    tracing: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Acceptance:
@@ -58,72 +76,93 @@ class Acceptance:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] == "POST":
-            await self._take(scope, receive, send)
+            await self._answer(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             await self._consent(scope, send)
         else:
             await answer_error(send, MethodNotAllowed(scope["path"], scope["method"], METHODS))
 
-    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            receipt = await self._accept(scope, receive)
-        except ClientGone:
-            return
-        except QwebhookError as error:
-            if isinstance(error, Unavailable):
-                self._metrics.refused.inc()
-            elif isinstance(error, EventRejected):
-                self._metrics.rejected.inc()
-            elif isinstance(error, WrongCredentials):
-                await self._failed.slow(scope, error.message)
-            await answer_error(send, error)
-            return
-        self._metrics.accepted.inc(receipt.accepted)
-        if receipt.duplicates:
-            self._metrics.duplicates.inc(receipt.duplicates)
-        await answer(send, 202, msgspec.json.encode(receipt))
+    def admit(self, headers: Headers) -> Admitted:
+        """See by a request's headers whether it may bring events, before its body has come.
 
-    async def _accept(self, scope: Scope, receive: Receive) -> Receipt:
+        Raises NotAuthorised, Forbidden, BodyTooLarge, Overloaded.
+        """
         authorization: str | None = None
-        content_type = encoding = ""
-        length = 0
-        attributes: dict[str, str] = {}
-        signing: dict[bytes, str] = {}
-        tracing: list[tuple[bytes, bytes]] = []
-        for name, value in scope["headers"]:
+        admitted = Admitted()
+        signing: dict[bytes, str] | None = None
+        for name, value in headers:
             if name == b"authorization":
                 authorization = value.decode("latin-1")
             elif name == b"content-type":
-                content_type = value.decode("latin-1")
+                admitted.content_type = value.decode("latin-1")
             elif name == b"content-length":
-                length = content_length(value)
+                admitted.length = content_length(value)
             elif name == b"content-encoding" and value.lower() != b"identity":
-                encoding = value.decode("latin-1")
+                admitted.encoding = value.decode("latin-1")
             elif name.startswith(b"ce-"):
-                attributes[name[3:].decode("latin-1")] = value.decode("latin-1")
+                if not admitted.attributes:
+                    admitted.attributes = {}
+                admitted.attributes[name[3:].decode("latin-1")] = value.decode("latin-1")
             elif name in SIGNATURE_HEADERS:
+                signing = signing or {}
                 signing[name] = value.decode("latin-1")
             elif name in _TRACING:
-                tracing.append((name, value))
-        signatures = None
+                admitted.tracing = (*admitted.tracing, (name, value))
         # A token that was given decides alone: a wrong one is a mistake that a signature must not hide.
         if authorization is not None:
             self._access.require(authorization, ROLES)
         else:
-            signatures = signatures_in(signing)
+            admitted.signatures = signatures_in(signing or {})
         self._shedding.check()
-        body = await read_body(receive, length, "send the events in several requests")
-        if signatures is not None:
+        if admitted.length > MAX_BODY:
+            raise too_large(_SMALLER)
+        return admitted
+
+    def take(self, admitted: Admitted, body: bytes) -> asyncio.Future[list[Accepted]]:
+        """Take the events of a whole request; done when they are on disk.
+
+        Raises WrongCredentials, EventRejected, UnsupportedFormat, Overloaded at once, Unavailable later.
+        """
+        if admitted.signatures is not None:
             # Over the bytes as they came, and before anything looks into them.
-            self._inbound.require(signatures, body)
-        if encoding:
-            raise UnsupportedFormat(f"content encoding {encoding!r} is not read", "send the body as it is")
-        events = read_request(content_type, attributes, body)
-        if tracing and len(events) == 1:
-            events = [msgspec.structs.replace(events[0], trace=trace_in_headers(tracing))]
-        accepted = await self._writer.accept(events)
-        duplicates = sum(one.duplicate for one in accepted)
-        return Receipt(len(accepted) - duplicates, duplicates, [one.id for one in accepted])
+            self._inbound.require(admitted.signatures, body)
+        if admitted.encoding:
+            raise UnsupportedFormat(f"content encoding {admitted.encoding!r} is not read", "send the body as it is")
+        events = read_request(admitted.content_type, admitted.attributes, body)
+        if admitted.tracing and len(events) == 1:
+            events = [msgspec.structs.replace(events[0], trace=trace_in_headers(admitted.tracing))]
+        return self._writer.accept(events)
+
+    def receipt(self, accepted: list[Accepted]) -> bytes:
+        """The body of the answer for what was taken."""
+        duplicates = sum([one.duplicate for one in accepted])
+        self._metrics.accepted.inc(len(accepted) - duplicates)
+        if duplicates:
+            self._metrics.duplicates.inc(duplicates)
+        return msgspec.json.encode(Receipt(len(accepted) - duplicates, duplicates, [one.id for one in accepted]))
+
+    def refused(self, error: QwebhookError, client: tuple[str, int] | None) -> float:
+        """Note that a request of a client (address and port) was refused; how many seconds its answer has to wait."""
+        if isinstance(error, Unavailable):
+            self._metrics.refused.inc()
+        elif isinstance(error, EventRejected):
+            self._metrics.rejected.inc()
+        elif isinstance(error, WrongCredentials):
+            return self._failed.note(client, PATH, error.message)
+        return 0.0
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            admitted = self.admit(scope["headers"])
+            body = await read_body(receive, admitted.length, _SMALLER)
+            accepted = await self.take(admitted, body)
+        except ClientGone:
+            return
+        except QwebhookError as error:
+            await asyncio.sleep(self.refused(error, scope.get("client")))
+            await answer_error(send, error)
+            return
+        await answer(send, 202, self.receipt(accepted))
 
     async def _consent(self, scope: Scope, send: Send) -> None:
         """Answer a sender that asks whether it may deliver. It needs no token, and its callback is never called: an

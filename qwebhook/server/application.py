@@ -8,20 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qwebhook.model.errors import NotFound, QwebhookError, WrongCredentials
-from qwebhook.server.acceptance import Acceptance
+from qwebhook.server.acceptance import Acceptance, Admitted
 from qwebhook.server.api.operation import JSON, Backend
 from qwebhook.server.api.routing import routes
 from qwebhook.server.api.table import OPERATIONS
 from qwebhook.server.guard import BrowserGuard, FailedAttempts
 from qwebhook.server.log import Log
-from qwebhook.server.responses import Receive, Scope, Send, answer_error, error_body, error_headers, trace_id
+from qwebhook.server.responses import Headers, Receive, Scope, Send, answer_error, error_body, error_headers, trace_id
 
 
 class Application:
     """Events go straight to the acceptance; everything else is routed."""
 
     def __init__(self, acceptance: Acceptance, backend: Backend, guard: BrowserGuard, failed: FailedAttempts) -> None:
-        self._acceptance = acceptance
+        self.acceptance = acceptance
         self._guard = guard
         errors = _Errors(backend.log, failed)
         self._routed = Starlette(
@@ -35,15 +35,20 @@ class Application:
         # A path with a slash too many is unknown, and no client is to repeat a request elsewhere.
         self._routed.router.redirect_slashes = False
 
+    def admit(self, headers: Headers) -> Admitted:
+        """Let a request that brings events in, without ASGI, by its headers. Raises QwebhookError."""
+        self._guard.check(headers)
+        return self.acceptance.admit(headers)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            self._guard.check(scope)
+            self._guard.check(scope["headers"])
         except QwebhookError as error:
             await answer_error(send, error)
             return
         if scope["type"] == "http" and scope["path"] == "/events":
-            await self._acceptance(scope, receive, send)
+            await self.acceptance(scope, receive, send)
         else:
             await self._routed(scope, receive, send)
 

@@ -18,12 +18,12 @@ async def read_body(receive: Receive, announced: int, hint: str) -> bytes:
     Raises BodyTooLarge, ClientGone.
     """
     if announced > MAX_BODY:
-        raise _too_large(hint)
+        raise too_large(hint)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > MAX_BODY:
-            raise _too_large(hint)
+            raise too_large(hint)
         return body
     parts: list[bytes] = []
     size = 0
@@ -33,7 +33,7 @@ async def read_body(receive: Receive, announced: int, hint: str) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:
-            raise _too_large(hint)
+            raise too_large(hint)
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
@@ -44,5 +44,6 @@ def content_length(value: bytes) -> int:
     return int(value[:12]) if value.isdigit() else 0
 
 
-def _too_large(hint: str) -> BodyTooLarge:
+def too_large(hint: str) -> BodyTooLarge:
+    """The error for a body over the limit."""
     return BodyTooLarge(f"the body is larger than {MAX_BODY} bytes", hint)

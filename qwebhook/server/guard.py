@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from qwebhook.model.errors import Forbidden, InvalidInput
 from qwebhook.server.log import Log
-from qwebhook.server.responses import Scope
+from qwebhook.server.responses import Headers, Scope
 
 # The wait after the first failed attempt, which doubles with each, up to the longest; forgotten after a while.
 FIRST_WAIT = 0.05
@@ -42,30 +42,36 @@ class BrowserGuard:
     def __init__(self, host: str, public_url: str = "", *, behind_proxy: bool = False) -> None:
         self._public = urlsplit(public_url).netloc.lower()
         self._loopback = (host == "localhost" or is_loopback(host)) and not behind_proxy
+        # The name that was last found to be ours, since clients keep to one.
+        self._known = b""
 
-    def check(self, scope: Scope) -> None:
-        """Raises Forbidden, Misdirected."""
-        host = ""
-        for name, value in scope["headers"]:
+    def check(self, headers: Headers) -> None:
+        """Let a request with these headers pass. Raises Forbidden, Misdirected."""
+        host = b""
+        for name, value in headers:
             if name == b"host":
-                host = value.decode("latin-1").lower()
+                host = value
             elif name == b"origin":
                 page = urlsplit(value.decode("latin-1").lower()).netloc
-                if not page or page not in (_host(scope), self._public):
+                if not page or page not in (_host(headers), self._public):
                     raise _from_a_page()
             elif name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
                 raise _from_a_page()
-        if self._loopback and host and host != self._public:
-            machine = _without_port(host)
-            if machine != "localhost" and not is_loopback(machine):
-                raise Misdirected(
-                    f"this server is not {host}",
-                    "reach it by localhost or 127.0.0.1, or start it with --public-url or --behind-proxy",
-                )
+        if self._loopback and host and host != self._known:
+            self._check_name(host.decode("latin-1").lower())
+            self._known = host
+
+    def _check_name(self, host: str) -> None:
+        machine = _without_port(host)
+        if host != self._public and machine != "localhost" and not is_loopback(machine):
+            raise Misdirected(
+                f"this server is not {host}",
+                "reach it by localhost or 127.0.0.1, or start it with --public-url or --behind-proxy",
+            )
 
 
-def _host(scope: Scope) -> str:
-    return next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
+def _host(headers: Headers) -> str:
+    return next((value.decode("latin-1").lower() for name, value in headers if name == b"host"), "")
 
 
 def _from_a_page() -> Forbidden:
@@ -94,11 +100,11 @@ class FailedAttempts:
 
     async def slow(self, scope: Scope, reason: str) -> None:
         """Note a failed attempt, log it, and wait."""
-        await asyncio.sleep(self.note(scope, reason))
+        await asyncio.sleep(self.note(scope.get("client"), scope["path"], reason))
 
-    def note(self, scope: Scope, reason: str) -> float:
-        """Note a failed attempt, and log it; how many seconds its answer has to wait."""
-        address = scope["client"][0] if scope.get("client") else "unknown"
+    def note(self, client: tuple[str, int] | None, path: str, reason: str) -> float:
+        """Note a failed attempt, and log it; how many seconds its answer has to wait. client: address and port."""
+        address = client[0] if client else "unknown"
         now = self._clock()
         count, at = self._failures.pop(address, (0, now))
         count = 1 if now - at > FORGOTTEN_SECONDS else count + 1
@@ -108,5 +114,5 @@ class FailedAttempts:
             self._logged.pop(forgotten, None)
         if count == 1 or now - self._logged.get(address, -LOG_SECONDS) >= LOG_SECONDS:
             self._logged[address] = now
-            self._log.warning("not let in", address=address, path=scope["path"], attempts=count, reason=reason)
+            self._log.warning("not let in", address=address, path=path, attempts=count, reason=reason)
         return min(FIRST_WAIT * (1 << min(count - 1, 10)), LONGEST_WAIT)

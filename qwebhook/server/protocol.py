@@ -5,6 +5,8 @@ the whole request, are bounded; so are the connections, of which an idle one mak
 
 It also writes a response's head and its body apart, and uvloop hands each write to the kernel at once. For the short
 answers that this server gives, that is two system calls, two packets and two wake-ups of the client where one would do.
+
+And what brings events goes straight to the acceptance (`event_request.py`), since ASGI costs more than all the rest.
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from qwebhook.deliver.writer import Overloaded
 from qwebhook.model.envelope import MAX_BODY
 from qwebhook.model.errors import BodyTooLarge, InvalidInput, QwebhookError
-from qwebhook.server.responses import error_body, error_headers, trace_id
+from qwebhook.server.acceptance import PATH
+from qwebhook.server.application import Application
+from qwebhook.server.event_request import EventRequest
+from qwebhook.server.responses import raw_error
 
 CHECK_SECONDS = 1.0
+_EVENTS = PATH.encode()
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +72,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
+        self._application = self.app if isinstance(self.app, Application) else None
+        self._direct: EventRequest | None = None
+        self._idle_since: float | None = None
         self._refusal: QwebhookError = InvalidInput("the request is not valid HTTP")
         self._in_head = True
         self._received = 0
@@ -77,6 +86,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Overloaded("there are too many connections", "try again in a few seconds"))
 
     def data_received(self, data: bytes) -> None:
+        self._idle_since = None
         if self._since is None:
             self._since = self.loop.time()
         self._received += len(data)
@@ -90,7 +100,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(BodyTooLarge(f"the body is larger than {MAX_BODY} bytes"))
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._direct = None
         self._in_head = True
         self._received = 0
         if self._since is None:
@@ -99,7 +112,10 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # Fields after the body are ignored (RFC 9110, section 6.5.1), or they would add to the head without end.
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            self.headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
@@ -107,12 +123,55 @@ class HttpProtocol(HttpToolsProtocol):
             self._refusal = self._head_too_large()
             raise self._refusal  # the parser stops, and uvicorn calls `send_400_response`
         self._in_head = False
+        if self._application is not None and self._brings_events():
+            self._direct = EventRequest(
+                self._application, self.transport, self.server_state, self.client, self.on_response_complete
+            )
+            self.cycle = self._direct  # type: ignore[assignment]
+            self._direct.begin(self.headers)
+            return
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(headers)
         super().on_headers_complete()
 
+    def _brings_events(self) -> bool:
+        """Whether the request is of the kind that needs no more than `EventRequest`: in turn, and without ado."""
+        return (
+            self.url == _EVENTS
+            and self.parser.get_method() == b"POST"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def on_body(self, body: bytes) -> None:
+        if self._direct is not None:
+            self._direct.add(body)
+        else:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if self._direct is not None:
+            self._direct.end()
+        else:
+            super().on_message_complete()
         self._since = None
         self._in_head = True
+
+    def on_response_complete(self) -> None:
+        """See to the next request, if it is here. In place of uvicorn's timer for each, `check` ends what is idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_since = self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what never gets to the application, in the shape that all errors have."""
@@ -125,6 +184,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self._since = now  # it is we who are slow
             elif now - self._since > (self.limits.head_seconds if self._in_head else self.limits.request_seconds):
                 self._refuse(RequestTooSlow("the request did not arrive in time", "send it again"))
+        elif self._idle_since is not None and now - self._idle_since > self.timeout_keep_alive:
+            self.transport.close()
         unsent = self.transport.get_write_buffer_size()
         if not unsent or unsent < self._unsent or self._stalled_since is None:
             self._stalled_since = now
@@ -135,9 +196,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _make_room(self) -> bool:
         """Close the connection that has been idle longest; False if all are busy."""
         idle = [
-            (one.timeout_keep_alive_task.when(), one)
+            (one._idle_since, one)
             for one in self.connections
-            if one.timeout_keep_alive_task is not None and not one.transport.is_closing()
+            if one._idle_since is not None and not one.transport.is_closing()
         ]
         if not idle:
             return False
@@ -155,20 +216,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._since = None
         cycle = self.cycle
         if cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started):
-            body = error_body(error, trace_id())
-            fields = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
-            head = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **error_headers(error)}.items())
-            self.transport.write(f"HTTP/1.1 {error.status} {_REASONS[error.status]}\r\n{head}\r\n".encode() + body)
+            self.transport.write(raw_error(error, self.server_state.default_headers, close=True))
         self.transport.close()
-
-
-_REASONS = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}
 
 
 def _most(connections: int) -> int:
@@ -214,6 +263,11 @@ class _CorkedTransport:
             data, self._held = b"".join(self._held), []
             if not self._transport.is_closing():
                 self._transport.write(data)
+
+    def send(self, data: bytes) -> None:
+        """Write at once, after what is held."""
+        self._held.append(data)
+        self._flush()
 
     def close(self) -> None:
         self._flush()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from qwebhook.deliver.writer import Overloaded
 from qwebhook.model.errors import InvalidInput, NotAuthorised, QwebhookError, Unavailable
@@ -14,6 +15,8 @@ from qwebhook.model.errors import InvalidInput, NotAuthorised, QwebhookError, Un
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# Names in lower case, and values, as they came.
+Headers = Sequence[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
 
@@ -52,6 +55,25 @@ async def answer_error(send: Send, error: QwebhookError) -> None:
     """The error as `{"errors": [{code, title, detail?}], "traceId"}`, with its status."""
     headers = [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
     await answer(send, error.status, error_body(error, trace_id()), (_JSON, *headers))
+
+
+def raw_answer(status: int, body: bytes, headers: Headers = (), *, close: bool = False) -> bytes:
+    """The bytes of a whole response with a JSON body. close: says that it is the last on its connection."""
+    fields = b"".join([b"%b: %b\r\n" % field for field in headers])
+    if close:
+        fields += b"connection: close\r\n"
+    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        STATUS_LINE[status],
+        len(body),
+        fields,
+        body,
+    )
+
+
+def raw_error(error: QwebhookError, headers: Headers, *, close: bool = False) -> bytes:
+    """The bytes of a whole response that tells of an error. headers: besides those that the error has."""
+    own = [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
+    return raw_answer(error.status, error_body(error, trace_id()), [*headers, *own], close=close)
 
 
 def error_headers(error: QwebhookError) -> dict[str, str]:

@@ -16,30 +16,37 @@ from tests.server.asking import CORE, Asking, wrong
 from tests.server.conftest import Serve
 
 
-def scope(client: str = "192.0.2.1", **headers: str) -> dict[str, Any]:
-    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"path": "/events", "client": (client, 50000), "headers": pairs}
+def raw(**headers: str) -> list[tuple[bytes, bytes]]:
+    return [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
 
 
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:8787", "127.0.0.1:8787", "127.0.0.2", "[::1]:8787", "LOCALHOST:1", "hooks.example"]
 )
 def test_on_loopback_this_machine_and_the_public_name_are_answered(host: str) -> None:
-    BrowserGuard("127.0.0.1", "https://hooks.example/").check(scope(host=host))
+    BrowserGuard("127.0.0.1", "https://hooks.example/").check(raw(host=host))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8787", "10.0.0.1"])
 @pytest.mark.parametrize("listening", ["127.0.0.1", "localhost", "::1", "127.0.0.9"])
 def test_on_loopback_another_name_is_refused(listening: str, host: str) -> None:
     with pytest.raises(Misdirected, match="this server is not"):
-        BrowserGuard(listening).check(scope(host=host))
+        BrowserGuard(listening).check(raw(host=host))
+
+
+def test_another_name_is_refused_after_the_right_one_too() -> None:
+    guard = BrowserGuard("127.0.0.1")
+    for _ in range(2):
+        guard.check(raw(host="localhost"))
+        with pytest.raises(Misdirected):
+            guard.check(raw(host="evil.example"))
 
 
 @pytest.mark.parametrize(
     "guard", [BrowserGuard("0.0.0.0"), BrowserGuard("10.0.0.1"), BrowserGuard("127.0.0.1", behind_proxy=True)]
 )
 def test_elsewhere_any_name_may_be_the_servers(guard: BrowserGuard) -> None:
-    guard.check(scope(host="hooks.example"))
+    guard.check(raw(host="hooks.example"))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,7 @@ def test_elsewhere_any_name_may_be_the_servers(guard: BrowserGuard) -> None:
 def test_what_comes_from_a_page_of_another_origin_is_refused(headers: dict[str, str]) -> None:
     for guard in (BrowserGuard("127.0.0.1"), BrowserGuard("0.0.0.0", "https://hooks.example")):
         with pytest.raises(Forbidden, match="web page"):
-            guard.check(scope(host="localhost:8787", **headers))
+            guard.check(raw(host="localhost:8787", **headers))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,7 @@ def test_what_comes_from_a_page_of_another_origin_is_refused(headers: dict[str, 
     ],
 )
 def test_what_a_person_opens_and_what_is_no_browser_passes(headers: dict[str, str]) -> None:
-    BrowserGuard("127.0.0.1", "https://hooks.example").check(scope(host="localhost:8787", **headers))
+    BrowserGuard("127.0.0.1", "https://hooks.example").check(raw(host="localhost:8787", **headers))
 
 
 class Failing:
@@ -84,7 +91,7 @@ class Failing:
         self.failed = FailedAttempts(Log(self._stream, "json"), lambda: self.now)
 
     def attempt(self, client: str = "192.0.2.1") -> float:
-        return self.failed.note(scope(client), "the token is not valid")
+        return self.failed.note((client, 50000), "/events", "the token is not valid")
 
     @property
     def logged(self) -> list[dict[str, Any]]:
