@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from qwebhook.cli.event_names import EventNames
 from qwebhook.cli.exit_codes import ExitCode
 from qwebhook.cli.inputs import read_pairs, read_secret
 from qwebhook.cli.previewing import held_back, preview
@@ -50,6 +51,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
     silent: bool
     via: Via
     allowed: Allowed
+    names: EventNames
 
     @classmethod
     def read(
@@ -68,11 +70,12 @@ class FiringOptions(msgspec.Struct, kw_only=True):
         via: Via | None,
         allow_exec: bool,
         allow_files: Sequence[Path],
+        names_from: str | None,
     ) -> FiringOptions:
         """via: as given; None for what suits the store. Raises InvalidInput."""
         via = _chosen_way(session, via)
         if via == "serve":
-            _refuse_what_the_server_decides(secret, headers, timeout, rate, allowed_networks)
+            _refuse_what_the_server_decides(secret, headers, timeout, rate, allowed_networks, names_from)
         seconds = timeout_seconds(timeout)
         own_secret = read_secret(session, secret) if secret is not None else None
         if own_secret is not None:
@@ -92,6 +95,7 @@ class FiringOptions(msgspec.Struct, kw_only=True):
             silent=silent,
             via=via,
             allowed=allowed(session, commands=allow_exec, folders=allow_files),
+            names=EventNames(session, names_from),
         )
 
 
@@ -108,7 +112,12 @@ def _chosen_way(session: Session, given: Via | None) -> Via:
 
 
 def _refuse_what_the_server_decides(
-    secret: str | None, headers: Sequence[str], timeout: str | None, rate: float | None, networks: Sequence[str]
+    secret: str | None,
+    headers: Sequence[str],
+    timeout: str | None,
+    rate: float | None,
+    networks: Sequence[str],
+    names_from: str | None,
 ) -> None:
     given = {
         "--secret": secret is not None,
@@ -116,6 +125,7 @@ def _refuse_what_the_server_decides(
         "--timeout": timeout is not None,
         "--rate": rate is not None,
         "--allow-network": bool(networks),
+        "--names-from": names_from is not None,
     }
     names = [name for name, is_given in given.items() if is_given]
     if names:
@@ -181,7 +191,14 @@ def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> D
     now = options.session.now_ms
     return Document(
         [
-            preview(endpoint, options.events.event(endpoint), now, test=True, headers=options.headers)
+            preview(
+                endpoint,
+                options.events.event(endpoint),
+                now,
+                test=True,
+                names=options.names,
+                headers=options.headers,
+            )
             for endpoint in endpoints
         ]
     )
@@ -218,6 +235,7 @@ async def _fire_directly(session: Session, endpoints: Sequence[Endpoint], option
         rate=options.rate,
         expect=options.expect,
         headers=options.headers,
+        names=options.names.of if options.names.asks else None,
     )
     try:
         return await fire(targets, endpoints, plan)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from qwebhook.cli.event_names import EventNames
 from qwebhook.deliver.targets import prepare
 from qwebhook.model import catalogue
 from qwebhook.model.endpoint import Endpoint
@@ -29,13 +30,20 @@ class Preview(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 def preview(
-    endpoint: Endpoint, event: Event, now: int, *, test: bool, headers: Mapping[str, str] = MappingProxyType({})
+    endpoint: Endpoint,
+    event: Event,
+    now: int,
+    *,
+    test: bool,
+    names: EventNames,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Preview:
     """The request that brings the event to the endpoint, signed at `now` (ms since the epoch).
 
-    test: as a test-fire. headers: to send along.
+    test: as a test-fire. names: for ids in the event. headers: to send along.
     """
-    request = prepare(endpoint, event.key, event.type, event.body, now, test=test)
+    known = names.of(event) if endpoint.renders else None
+    request = prepare(endpoint, event.key, event.type, event.body, now, test, known)
     return Preview(
         webhook_id=endpoint.webhook.id,
         matches=not held_back(endpoint, event),

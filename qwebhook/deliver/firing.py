@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,9 @@ from qwebhook.deliver.targets import Targets, prepare
 from qwebhook.model.delivery import Exchange, Reply, Settled, reason
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.event import Event
+
+if TYPE_CHECKING:
+    from qwebhook.render.message import Names
 
 IN_FLIGHT = 64
 SHOWN_BYTES = 2048
@@ -67,7 +71,8 @@ class Volley(msgspec.Struct, rename="camel", kw_only=True):
 class FiringPlan(msgspec.Struct):
     """What to fire. events: gives a new event for an endpoint. rate: shots a second, None: one after the other.
 
-    expect: the status that counts as success, None: any 2xx. headers: to send along.
+    expect: the status that counts as success, None: any 2xx. headers: to send along. names: finds them for the ids in
+    an event, in its own time; None: they stay ids.
     """
 
     events: Callable[[Endpoint], Event]
@@ -76,6 +81,7 @@ class FiringPlan(msgspec.Struct):
     rate: float | None = None
     expect: int | None = None
     headers: dict[str, str] = {}
+    names: Callable[[Event], Names] | None = None
 
 
 async def fire(targets: Targets, endpoints: Sequence[Endpoint], plan: FiringPlan) -> list[list[Shot]]:
@@ -106,7 +112,8 @@ async def _fire_at(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> li
 
 async def _shoot(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> Shot:
     event = plan.events(endpoint)
-    request = prepare(endpoint, event.key, event.type, event.body, plan.clock(), test=True)
+    names = await asyncio.to_thread(plan.names, event) if plan.names is not None and endpoint.renders else None
+    request = prepare(endpoint, event.key, event.type, event.body, plan.clock(), True, names)
     request.headers.update(plan.headers)
     return _judged(endpoint, event, await targets.send(endpoint, request), plan.expect)
 

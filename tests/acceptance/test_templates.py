@@ -14,9 +14,9 @@ from tests.acceptance.conftest import Serve
 from tests.acceptance.processes import Home, Server, until
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.test_sources import configure
-from tests.builders import STANDARD_SECRET, cloud_event_body
+from tests.builders import APP_CREATED, STANDARD_SECRET, cloud_event_body
 from tests.tenant import Tenant
-from tests.tenant.faults import hang
+from tests.tenant.faults import hang, status
 
 
 def test_a_preset_is_delivered_signed_and_on_record(server: Server, receiver: Receiver) -> None:
@@ -88,6 +88,41 @@ def test_names_come_from_the_tenant(serve: Serve, home: Home, receiver: Receiver
         bodies = {request.body.decode() for request in receiver.wait_for(3)}
         assert bodies == {"Robin Example, u1@example.com: Sales in s9"}
         assert len(tenant.log.requests("GET", "/api/v1/[ua][sp]*/*")) == 2
+
+
+def test_what_is_shown_and_fired_has_the_names_that_a_server_would_tell(home: Home, receiver: Receiver) -> None:
+    with Tenant() as tenant:
+        tenant.access.new_user("user", "u1", "Robin Example")
+        configure(home, prod=(tenant.url, tenant.key))
+        (home.folder / "card.j2").write_text("{{ user.name }} in {{ space.name }}")
+        event = ("--set", "userid=u1", "--set", "spaceid=s9", "--names-from", "prod")
+        made = home.run(
+            "create", "a", "--url", receiver.url(), "--event", APP_CREATED, "--template", home.folder / "card.j2"
+        )
+        assert made.returncode == 0, made.stderr
+        shown = home.run("preview", "a", *event)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert shown.stdout.endswith("\n\nRobin Example in s9\n")
+        dry = home.run("test-fire", "a", *event, "--dry-run")
+        assert json.loads(dry.stdout)[0]["body"] == "Robin Example in s9"
+        asked = len(tenant.log.requests("GET", "/api/v1/users/u1"))
+        fired = home.run("test-fire", "a", *event, "--allow-network", "loopback", "--count", "3")
+        assert fired.returncode == 0, fired.stderr
+        assert {request.body.decode() for request in receiver.wait_for(3)} == {"Robin Example in s9"}
+        assert len(tenant.log.requests("GET", "/api/v1/users/u1")) == asked + 1
+        bare = home.run("preview", "a", *event[:4])
+        assert bare.stdout.endswith("\n\nu1 in s9\n")
+
+        tenant.faults.inject(status(500), path="*/users/*", times=None)
+        told = home.run("preview", "a", *event)
+        assert told.returncode == 0
+        assert told.stderr.startswith("qwebhook: warning: ids are shown in place of names: ")
+        assert "(context prod) answered 500" in told.stderr
+        assert told.stdout.endswith("\n\nu1 in s9\n")
+        unknown = home.run("preview", "a", "--names-from", "nowhere")
+        assert (unknown.returncode, "nowhere" in unknown.stderr) == (5, True)
+        refused = home.run("test-fire", "a", "--names-from", "prod", "--via", "serve")
+        assert (refused.returncode, "--names-from cannot be given with --via serve" in refused.stderr) == (2, True)
 
 
 def test_a_tenant_that_hangs_delays_no_delivery_by_more_than_a_second(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
 
+from qwebhook.cli.event_names import EventNames, NamesFromOption
 from qwebhook.cli.results import Single, View
 from qwebhook.cli.selection import WebhookArgument
 from qwebhook.cli.session import session_of
@@ -18,6 +20,7 @@ EXAMPLES = """
 qwebhook preview reports
 qwebhook preview reports --event com.qlik.v1.app.reload.finished --set data.status=error
 qwebhook preview reports --data event.json -o json
+qwebhook preview announcements --set userid=64f1c2a9d3b7e8015a6c4f20 --names-from prod
 """
 
 app = typer.Typer(add_completion=False)
@@ -30,6 +33,7 @@ def preview(
     event: TypeOption = None,
     data: DataOption = None,
     settings: SetOption = None,
+    names_from: NamesFromOption = None,
 ) -> Single:
     """Show what would be sent to a webhook, without sending it.
 
@@ -40,6 +44,7 @@ def preview(
     from qwebhook.cli import previewing
 
     session = session_of(ctx)
+    names = EventNames(session, names_from)
     events = TrialEvents(session, event, data, settings or ())
     found = session.open_store().find_webhook(webhook)
     if session.is_remote:
@@ -50,7 +55,8 @@ def preview(
         endpoint = session.open_database().endpoint(found.id)
     events.tell_unknown_type()
     made = events.event(endpoint)
-    shown = previewing.preview(endpoint, made, session.now_ms, test=False)
+    with closing(names):
+        shown = previewing.preview(endpoint, made, session.now_ms, test=False, names=names)
     for reason in previewing.held_back(endpoint, made):
         session.note(f"{endpoint.webhook.name} would not get a real event like this: {reason}")
     view = View(columns=(), identifier=lambda preview: str(preview.webhook_id), fields=shown.__struct_encode_fields__)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated, Literal
 
 import typer
 
+from qwebhook.cli.event_names import NamesFromOption
 from qwebhook.cli.results import Document, Listing
 from qwebhook.cli.selection import WebhookArguments
 from qwebhook.cli.sending import AllowExecOption, AllowFilesOption, AllowNetworkOption, TimeoutOption
@@ -61,6 +63,7 @@ def test_fire(
     ] = None,
     allow_exec: AllowExecOption = False,
     allow_files: AllowFilesOption = None,
+    names_from: NamesFromOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     silent: Annotated[bool, typer.Option("--silent", help="Say nothing unless one fails (for cron).")] = False,
 ) -> Listing | Document | int:
@@ -88,8 +91,10 @@ def test_fire(
         via=via,
         allow_exec=allow_exec,
         allow_files=allow_files or (),
+        names_from=names_from,
     )
-    endpoints, not_found = targets(session, webhooks or (), everything, options)
-    if dry_run:
-        return dry_run_document(endpoints, options)
-    return fire_all(session, endpoints, options, not_found)
+    with closing(options.names):
+        endpoints, not_found = targets(session, webhooks or (), everything, options)
+        if dry_run:
+            return dry_run_document(endpoints, options)
+        return fire_all(session, endpoints, options, not_found)
