@@ -14,10 +14,12 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
-from openpyxl.formatting.rule import CellIsRule
+from openpyxl.formatting.rule import CellIsRule, ColorScaleRule, FormulaRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.pagebreak import Break
 from openpyxl.worksheet.table import Table
 
 from qwebhook.deliver.targets.sheets import xlsx_file
@@ -251,3 +253,82 @@ def test_a_table_whose_rows_are_all_deleted_takes_new_ones(file: Path, tmp_path:
     write(to, [user(4), user(5)], tmp_path)
     assert load_workbook(file)["Members"].tables["Members"].ref == "A1:E3"
     assert [row[0] for row in values(file)] == ["Id", "u4", "u5"]
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Path:
+    """A workbook with rules, lists to choose from, a printed area and page breaks, above and below what is deleted."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = "Members"
+    sheet.append(["Id", "Name", "Mail", "Size"])
+    for number in range(1, 9):
+        sheet.append([f"u{number}", f"User {number}", None, number])
+    sheet["A12"], sheet["B12"], sheet["D12"] = "Limits", "a note", 5
+    fill = PatternFill("solid", bgColor="FFFF00")
+    formatting = sheet.conditional_formatting
+    formatting.add("D2:D9", FormulaRule(formula=["AND($D2>$D$12,D1<>D2)"], fill=fill))
+    formatting.add("D6:D7", FormulaRule(formula=["$D6>Limits!$A$2"], fill=fill))
+    formatting.add("A3:A3", CellIsRule("equal", ['"x"'], fill=fill))
+    formatting.add("A2:D50", FormulaRule(formula=["$A2=$A$12"], fill=fill))
+    for area, formula in (("C2:C9", "$B$5:$B$9"), ("C12", "$D$12"), ("B12", "B9")):
+        validation = DataValidation("list", formula)
+        validation.add(area)
+        sheet.add_data_validation(validation)
+    formatting.add("D8:D9", ColorScaleRule("min", None, "FFFF00", end_type="formula", end_value="$D$12"))
+    sheet.print_area = "A1:D9,A12:D12"
+    sheet.print_title_rows = "1:1"
+    for row in (3, 4, 9):
+        sheet.row_breaks.append(Break(id=row))
+    other = workbook.create_sheet("Limits")
+    other["A2"] = 3
+    other["A3"].hyperlink = Hyperlink(ref="A3", location="Members!A9")
+    choice = DataValidation("list", "Members!$A$2:$A$9")
+    choice.add("B2:B5")
+    other.add_data_validation(choice)
+    other.conditional_formatting.add("A2:A5", FormulaRule(formula=["A2>Members!$D$12"], fill=fill))
+    other.print_area = "A1:B9"
+    path = tmp_path / "ruled.xlsx"
+    workbook.save(path)
+    return path
+
+
+def rules(sheet: Any) -> dict[str, list[str]]:
+    return {str(one.sqref): list(one.rules[0].formula) for one in sheet.conditional_formatting}
+
+
+def choices(sheet: Any) -> dict[str, str]:
+    return {str(one.sqref): one.formula1 for one in sheet.data_validations.dataValidation}
+
+
+def test_rules_choices_and_what_is_printed_go_along_when_rows_are_deleted(ruled: Path, tmp_path: Path) -> None:
+    results = write(at(f"xlsx:{ruled}", **KEYED), [user(number, DELETED) for number in (1, 2, 4)], tmp_path)
+    assert {result.words for result in results} == {"the row was deleted"}
+    workbook = load_workbook(ruled)
+    sheet, other = workbook["Members"], workbook["Limits"]
+    assert [sheet["A2"].value, sheet["A6"].value, sheet["A9"].value] == ["u3", "u8", "Limits"]
+    assert rules(sheet) == {
+        "D2:D6": ["AND($D2>$D$9,D1<>D2)"],  # of the first row that is left, though that of before is gone
+        "D3:D4": ["$D3>Limits!$A$2"],
+        "A2:D50": ["$A2=$A$9"],
+        "D5:D6": [],
+    }
+    (scale,) = sheet.conditional_formatting["D5:D6"]
+    assert scale.colorScale.cfvo[1].val == "$D$9"
+    assert choices(sheet) == {"C2:C6": "$B$3:$B$6", "C9": "$D$9", "B9": "B6"}
+    assert sheet.print_area == "'Members'!$A$1:$D$6,'Members'!$A$9:$D$9"
+    assert sheet.print_title_rows == "$1:$1"
+    assert [one.id for one in sheet.row_breaks.brk] == [1, 2, 6]
+    assert rules(other) == {"A2:A5": ["A2>Members!$D$9"]}
+    assert choices(other) == {"B2:B5": "Members!$A$2:$A$6"}
+    assert other.print_area == "'Limits'!$A$1:$B$9"
+    assert other["A3"].hyperlink.location == "Members!A6"
+
+
+def test_what_was_printed_and_is_gone_leaves_nothing_behind(ruled: Path, tmp_path: Path) -> None:
+    workbook = load_workbook(ruled)
+    workbook["Members"].print_area = "A3:D4"
+    workbook.save(ruled)
+    write(at(f"xlsx:{ruled}", **KEYED), [user(number, DELETED) for number in (2, 3)], tmp_path)
+    assert not load_workbook(ruled)["Members"].print_area
