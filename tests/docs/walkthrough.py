@@ -8,6 +8,7 @@ What a fence says after its language tells what is done with it:
     ```text output      what the block before printed, but for ids, times and ports; a line `…` stands for any lines
     ```text log         lines that a background block prints sooner or later
     ```sh node …        as without the word, but only by tests/node, since it needs Node.js
+    ```sh slack …       the same, where something answers as Slack does
 
 The ports that a page names are replaced by free ones.
 """
