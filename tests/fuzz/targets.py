@@ -31,6 +31,7 @@ from qwebhook.model.event import Event, read_event
 from qwebhook.model.filter import Filter
 from qwebhook.model.patch import PatchOperation, apply_patch
 from qwebhook.model.signature import verify_qlik, verify_standard
+from qwebhook.model.trace import kept_trace, trace_in_event
 from qwebhook.model.webhook import Settings, WebhookDraft, check_draft, check_url
 from qwebhook.render.template import Template
 from tests.builders import SECRET, STANDARD_SECRET, cloud_event_body, endpoint, event, legacy_event_body, webhook
@@ -59,6 +60,8 @@ def _check_event(one: Event, data: bytes) -> None:
     assert one.body in data
     assert one.id
     assert one.type
+    trace = trace_in_event(one.body)
+    assert kept_trace(str(trace or "")) == trace
     again = read_event(one.body)
     assert (again.key, again.type, again.id) == (one.key, one.type, one.id)
     if one.legacy:
@@ -183,6 +186,7 @@ SEEDS: dict[str, list[bytes]] = {
         legacy_event_body(),
         b"[" + cloud_event_body() + b"," + legacy_event_body() + b"]",
         b'id=1&source=a&type=com.example.a&traceparent=x\n{"a": 1}',
+        cloud_event_body(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate=" a=b c "),
     ],
     "filters": [b'spaceId eq "a" and (id ne "b" or data.status eq "error")', b'topLevelResourceId eq "\\"x"'],
     "patches": [
@@ -209,6 +213,7 @@ SEEDS: dict[str, list[bytes]] = {
         b"gsheet:abc/Tab",
         b"notify:a",
         b"https://[::1]:80/a?b#c",
+        b"http://0127.0.0.1./",
     ],
     "templates": [
         b'{"a": "{{ data.name | cut(3) }}", "b": {{ data.list | tojson }}}',
@@ -220,5 +225,7 @@ SEEDS: dict[str, list[bytes]] = {
         b'\xef\xbb\xbfName;event_id\r\n"a;""b";c\r\n',
         b"x\ty",
         b'Name,event_id\n"torn',
+        b"\nme:;;\t;~",
+        b'\n;"\r"\r]\n',
     ],
 }

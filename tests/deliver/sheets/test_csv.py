@@ -76,6 +76,25 @@ def test_the_file_keeps_its_form(tmp_path: Path, start: str, end: str, delimiter
     assert rows[-1] == ["u1", "New; name, really", "u1@example.com"]
 
 
+@pytest.mark.parametrize("before", ["\nme;;;;;\t\n", "\r\nId;Name\r\n", "Note\n", "Note;\n", "a;b,c,d\n", "\t\n"])
+def test_what_was_written_is_read_with_the_same_delimiter(tmp_path: Path, before: str) -> None:
+    file = tmp_path / "users.csv"
+    file.write_bytes(before.encode())
+    to = at(f"csv:{file}", columns={"Id": "data.id", "x;y;z;;;": "data.name"})
+    write(to, [user(1)], tmp_path)
+    once = file.read_bytes()
+    assert verdicts(write(to, [user(1)], tmp_path)) == {"done"}
+    assert file.read_bytes() == once
+
+
+def test_what_others_wrote_within_quotes_stays(tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_bytes(b'Id,Note\n1,"a\rb"\n2,"a\nb"\n3,"a\r\nb"\n4,"a ""b"", c"\n5," a "\n')
+    write(at(f"csv:{file}", columns={"Id": "data.id"}), [user(1)], tmp_path)
+    rows = list(csv.DictReader(file.open(newline="")))
+    assert [row["Note"] for row in rows] == ["a\rb", "a\nb", "a\r\nb", 'a "b", c', " a ", ""]
+
+
 @pytest.mark.parametrize("value", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1"])
 def test_nothing_in_an_event_is_a_formula(tmp_path: Path, value: str) -> None:
     file = tmp_path / "users.csv"

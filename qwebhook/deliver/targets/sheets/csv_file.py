@@ -18,6 +18,7 @@ from qwebhook.deliver.targets.sheets.rows import Cell, Change, Table, text_of
 from qwebhook.deliver.targets.sheets.trouble import NotWritten
 
 _MARK = "\ufeff"
+_QUOTE = '"'
 # What a spreadsheet would take for a formula; a number with a sign is none.
 _FORMULA = re.compile(r"[=+\-@\t\n]")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
@@ -50,8 +51,8 @@ def write_csv(place: Place, changes: Sequence[Change]) -> list[str]:
             start = "" if text.endswith(("\n", "\r")) else style.line_end
             _append(place, start + _written(table.added, style))
     elif not rows or table.changed or table.deleted or table.added or table.header_grew or torn:
-        whole = [table.header, *(row for row in table.rows if row is not None)]
-        content = (_MARK if style.mark else "") + _written(whole, style)
+        rest = _written((row for row in table.rows if row is not None), style)
+        content = (_MARK if style.mark else "") + _written_header(table.header, style) + rest
         replace(place, lambda new: new.write(content.encode()))
     return words
 
@@ -94,8 +95,8 @@ def _without_torn_row(text: str, changes: Sequence[Change], style: _Style) -> st
 
 def _style_of(text: str) -> _Style:
     """That of the file, so that whoever else reads it goes on to be able to."""
-    # What stands within quotes, line ends too, says nothing of it.
-    head = _QUOTED.sub("", text.removeprefix(_MARK)[:_HEAD]).split("\n", 1)
+    # What stands within quotes, line ends too, says nothing of it; nor do blank lines.
+    head = _QUOTED.sub("", text.removeprefix(_MARK).lstrip("\r\n")[:_HEAD]).split("\n", 1)
     delimiter = max(",;\t", key=head[0].count)
     line_end = "\r\n" if len(head) > 1 and head[0].endswith("\r") else "\n"
     return _Style(delimiter, line_end, text.startswith(_MARK))
@@ -113,10 +114,22 @@ def _guard(value: Cell) -> Cell:
 
 
 def _written(rows: Iterable[Iterable[Any]], style: _Style) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=style.delimiter, lineterminator=style.line_end)
-    writer.writerows(rows)
-    return text.getvalue()
+    # Before 3.13, csv's own writer leaves a carriage return unquoted, which then ends a row.
+    special = re.compile(f'[{style.delimiter}"\r\n]')
+    return "".join(_line(["" if cell is None else str(cell) for cell in row], special, style) for row in rows)
+
+
+def _written_header(header: Sequence[str], style: _Style) -> str:
+    """So that the delimiter is found again, whatever characters the headers have."""
+    plain = _written([header], style)
+    found = _style_of(plain).delimiter == style.delimiter
+    return plain if found else _line(header, re.compile(""), style)
+
+
+def _line(cells: Sequence[str], special: re.Pattern[str], style: _Style) -> str:
+    """special: what a cell may not have without quotes; they keep one that is alone and empty from being no row."""
+    written = [f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if special.search(cell) else cell for cell in cells]
+    return (style.delimiter.join(written) if written != [""] else _QUOTE * 2) + style.line_end
 
 
 def _append(place: Place, text: str) -> None:
