@@ -153,8 +153,9 @@ def test_without_leave_no_loopback_address_is_connected_to(
     assert "--allow-network" in words
 
 
-def test_another_spelling_of_an_address_does_not_get_around_that(refusing: Server, receiver: Receiver) -> None:
-    ended = attempt(refusing, f"http://0x7f000001:{receiver.port}/hook")
+@pytest.mark.parametrize("host", ["0x7f000001", "0x7F.1"])
+def test_other_spellings_of_an_address_do_not_get_around_that(refusing: Server, receiver: Receiver, host: str) -> None:
+    ended = attempt(refusing, f"http://{host}:{receiver.port}/hook")
     assert ended.outcome == "retrying"
     assert receiver.received == []
     assert ended.reason.partition(": ")[0] in ("address refused", "dns")

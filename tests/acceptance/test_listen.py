@@ -158,7 +158,7 @@ def test_only_what_is_asked_for(listen: Listen, tenant: Tenant, receiver: Receiv
 
 
 def test_as_json_and_as_the_events_themselves(listen: Listen, tenant: Tenant, receiver: Receiver) -> None:
-    # First, since it does not say when it is ready, and requests can be counted while nobody else makes any.
+    # It says nothing when it is ready; as long as it is alone, every question is its own.
     ids = listen("-q", ready=False)
     tenant.log.wait_for(2, "GET", AUDITS, answered=True)
     as_json = listen("-o", "json", "--forward-to", receiver.url("/hook"), "--cloud-events")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
@@ -73,12 +74,14 @@ def test_a_retry_does_not_hold_back_later_events(server: Server, receiver: Recei
 
 
 def test_strict_ordering_holds_later_events_behind_a_retry(server: Server, receiver: Receiver) -> None:
-    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}, delay=0.5), Answer())
+    go = threading.Event()
+    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}, after=go), Answer())
     server.create_webhook(url=receiver.url(), qwebhook=Settings(ordering="strict"))
     server.create_webhook(name="other", url=receiver.url("/other"))
     publish(server, *"1234")
     receiver.wait_for(4, "/other")
     assert ids_at(receiver) == ["1"]
+    go.set()
     receiver.wait_for(5)
     assert ids_at(receiver) == ["1", "1", "2", "3", "4"]
 
@@ -177,12 +180,14 @@ def test_after_several_503_in_a_row_that_ask_for_it_the_webhook_pauses(server: S
 def test_disabling_holds_what_is_pending_and_enabling_resumes_it(
     server: Server, receiver: Receiver, home: Home
 ) -> None:
-    receiver.answers("/hook", Answer(delay=1.0), Answer())
+    go = threading.Event()
+    receiver.answers("/hook", Answer(after=go), Answer())
     server.create_webhook(name="switched", url=receiver.url(), qwebhook=Settings(ordering="strict"))
     publish(server, "1", "2", "3")
     receiver.wait_for(1)
     assert home.run("disable", "switched", "--store", server.path).returncode == 0
     publish(server, "meanwhile")
+    go.set()
     server.wait_log("attempt", outcome="delivered")
     server.create_webhook(name="fence", url=receiver.url("/fence"), event_types=["fence"])
     publish(server, "fence", type="fence")
@@ -197,7 +202,8 @@ def test_disabling_holds_what_is_pending_and_enabling_resumes_it(
 
 
 def test_enabling_with_discard_drops_what_was_held(server: Server, receiver: Receiver, home: Home) -> None:
-    receiver.answers("/hook", Answer(delay=1.5), Answer())
+    go = threading.Event()
+    receiver.answers("/hook", Answer(after=go), Answer())
     server.create_webhook(name="switched", url=receiver.url(), qwebhook=Settings(ordering="strict"))
     publish(server, "1", "2", "3")
     receiver.wait_for(1)
@@ -206,6 +212,7 @@ def test_enabling_with_discard_drops_what_was_held(server: Server, receiver: Rec
     assert home.run("enable", "switched", "--discard", "--store", server.path).returncode == 0
     assert server.pending() == 0
     publish(server, "4")
+    go.set()
     receiver.wait_for(2)
     server.wait_log("attempt", 2, outcome="delivered")
     assert ids_at(receiver) == ["1", "4"]
@@ -228,11 +235,13 @@ def test_deleting_cancels_what_is_pending(server: Server, receiver: Receiver, ho
 
 
 def test_deleted_while_in_flight_it_is_not_tried_again(server: Server, receiver: Receiver) -> None:
-    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}, delay=0.5))
+    go = threading.Event()
+    receiver.answers("/hook", Answer(503, headers={"Retry-After": "1"}, after=go))
     webhook = server.create_webhook(url=receiver.url())
     publish(server, "1")
     receiver.wait_for(1)
     server.store.delete_webhook(webhook.id)
+    go.set()
     server.wait_log("attempt", attempt=1)
     until(lambda: server.pending() == 0, "the delivery is cancelled")
     server.create_webhook(name="clock", url=receiver.url("/clock"))

@@ -47,11 +47,14 @@ def test_sigterm_waits_for_what_is_in_flight(server: Server, receiver: Receiver)
 
 
 def test_after_sigterm_nothing_is_started_and_nothing_is_lost(server: Server, receiver: Receiver) -> None:
-    receiver.answers("/hook", Answer(delay=0.5), Answer())
+    go = threading.Event()
+    receiver.answers("/hook", Answer(after=go), Answer())
     server.create_webhook(url=receiver.url(), qwebhook=Settings(ordering="strict"))
     publish(server, "1", "2", "3")
     receiver.wait_for(1)
     server.signal(signal.SIGTERM)
+    server.wait_log("stopping")
+    go.set()
     assert server.wait() == 0
     assert server.log[-1]["pending"] == server.pending() == 2
     assert ids_at(receiver) == ["1"]
