@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("qwebhook", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -16,3 +18,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "qwebhook"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests with one id, processes that share them would run the last and count one."""
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"several tests have the id {', '.join(twice)}")
