@@ -138,6 +138,20 @@ def test_a_workbook_that_would_lose_something_is_left_alone(file: Path, tmp_path
     assert file.read_bytes() == before
 
 
+def test_so_is_one_with_formats_that_are_kept_as_extensions(file: Path, tmp_path: Path) -> None:
+    extended = tmp_path / "extended.xlsx"
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(extended, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/worksheets/sheet2.xml":
+                content = content.replace(b"</worksheet>", b'<extLst><ext uri="{}"/></extLst></worksheet>')
+            new.writestr(name, content)
+    before = extended.read_bytes()
+    (result,) = write(at(f"xlsx:{extended}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, "sparklines" in result.words) == ("never", True)
+    assert extended.read_bytes() == before
+
+
 def test_a_damaged_workbook_is_left_alone(file: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(file) as parts:
         names = parts.namelist()

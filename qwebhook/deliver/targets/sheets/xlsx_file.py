@@ -25,6 +25,8 @@ _LOST = re.compile(
     r"xl/(charts|chartsheets|drawings/drawing|media|embeddings|activeX|ctrlProps|pivotTables|slicers|timelines|vbaProject"
     r"|threadedComments|richData)"
 )
+# The sheets, in which Excel keeps what came after 2007 as extensions.
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 # What a zip of a few megabytes could blow up to.
 LARGEST = 512 << 20
 
@@ -65,12 +67,12 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
 
     try:
         with zipfile.ZipFile(file) as parts:
-            lost = next((found[1] for name in parts.namelist() if (found := _LOST.match(name))), None)
             size = sum(part.file_size for part in parts.infolist())
+            if size > LARGEST:
+                raise NeverWritten(f"{path} is too large: unpacked it has {size >> 20} MiB")
+            lost = _lost(parts)
         if lost is not None:
             raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
-        if size > LARGEST:
-            raise NeverWritten(f"{path} is too large: unpacked it has {size >> 20} MiB")
         return openpyxl.load_workbook(file, rich_text=True)
     except OSError:
         raise
@@ -78,6 +80,22 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
         raise
     except Exception as error:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
         raise NotWritten(f"{path} cannot be read as a workbook: {type(error).__name__}") from None
+
+
+def _lost(parts: zipfile.ZipFile) -> str | None:
+    """The first thing in a workbook that would be lost, in words."""
+    for name in parts.namelist():
+        found = _LOST.match(name)
+        if found:
+            return found[1]
+        if _SHEET.match(name):
+            with parts.open(name) as sheet:
+                before = b""
+                while part := sheet.read(1 << 20):
+                    if b"<extLst" in before + part:
+                        return "sparklines, data bars or other newer formats"
+                    before = part[-len(b"<extLst") :]
+    return None
 
 
 def _rows(sheet: Any) -> list[list[Any]]:
