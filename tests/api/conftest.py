@@ -15,7 +15,7 @@ from tests.acceptance.processes import Home, Server
 from tests.acceptance.receiver import Receiver
 from tests.api.client import CORE, PREFIXES, Client
 
-LONGEST_TEST = 60
+LONGEST_TEST = 180
 PLENTY = 1_000_000
 
 
