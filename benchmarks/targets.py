@@ -43,7 +43,7 @@ from qwebhook.model.mail import MailServer
 from qwebhook.model.webhook import Settings, Webhook, WebhookDraft
 from qwebhook.render.body import rendered_body
 from qwebhook.render.presets import PRESETS
-from qwebhook.server.lifecycle import clock
+from qwebhook.server.lifecycle import clock, tune_interpreter
 from qwebhook.store.sqlite import SqliteStore
 
 TYPE = "com.qlik.v1.app.created"
@@ -199,6 +199,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures: dict[str, list[float]] = {}
+    tune_interpreter()  # as serve does
     for _ in range(options.rounds):
         for part in (presets, workbooks, mails):
             for name, value in part().items():

@@ -62,7 +62,9 @@ def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_
     data = event["data"]
     title, kind, parts = _telling(event_type)
     ids = _mentioned(event, data, kind)
-    user, space, app = (_about(ids.get(one, ""), names.get(one)) for one in ("user", "space", "app"))
+    user = _about(ids.get("user", ""), names.get("user"))
+    space = _about(ids.get("space", ""), names.get("space"))
+    app = _about(ids.get("app", ""), names.get("app"))
     given = {"who": _who(event, user), "what": _what(event, data, app), "data": data}
     said = "".join([_shown(found(given, part)) if place else part for place, part in parts])
     return {

@@ -195,7 +195,7 @@ async def serve(options: ServeOptions) -> int:
             if serving.done():
                 serving.result()
                 raise Unavailable("the HTTP server ended before it listened")
-            _tune_interpreter()
+            tune_interpreter()
             lock.describe(url)
             log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
             if sources is not None:
@@ -407,7 +407,7 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _tune_interpreter() -> None:
+def tune_interpreter() -> None:
     """Suit the interpreter to one busy loop and one writer thread.
 
     Cycles are looked for less often: a request makes hundreds of objects and hardly a cycle. And the loop lends the
