@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,9 @@ _EXTENSIONS = {
     "spaceId": "spaceid",
     "topLevelResourceId": "toplevelresourceid",
 }
-_ATTRIBUTES = ("id", "source", "type", "time", "tenantid", "userid", "ownerid", "spaceid", "toplevelresourceid")
+_NOTHING_GIVEN = dict.fromkeys(
+    ("id", "source", "type", "time", "tenantid", "userid", "ownerid", "spaceid", "toplevelresourceid")
+)
 # Where a person can look at what an event is about, below the tenant's address.
 _LINKS = {"app": "/sense/app/{id}", "user": "/console/users"}
 
@@ -66,7 +68,7 @@ def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_
     space = _about(ids.get("space", ""), names.get("space"))
     app = _about(ids.get("app", ""), names.get("app"))
     given = {"who": _who(event, user), "what": _what(event, data, app), "data": data}
-    said = "".join([_shown(found(given, part)) if place else part for place, part in parts])
+    said = "".join([part if isinstance(part, str) else _shown(_at(given, part)) for part in parts])
     return {
         "event": event,
         "data": data,
@@ -85,11 +87,11 @@ def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_
 
 
 class _Telling(NamedTuple):
-    """How an event type is told. parts: of the sentence, each with whether it is a place in the event."""
+    """How an event type is told. parts: of the sentence, texts and, as steps, places in the event."""
 
     title: str
     kind: str
-    parts: list[tuple[bool, str]]
+    parts: list[str | tuple[str, ...]]
 
 
 @lru_cache(_TYPES_KEPT)
@@ -99,7 +101,9 @@ def _telling(event_type: str) -> _Telling:
     text = _texts().get(catalogue.canonical(event_type))
     if text is None:
         return _Telling(title, "", [])
-    parts = [(number % 2 == 1, part) for number, part in enumerate(_PLACE.split(text.text)) if part]
+    parts = [
+        tuple(part.split(".")) if number % 2 else part for number, part in enumerate(_PLACE.split(text.text)) if part
+    ]
     return _Telling(title, text.kind, parts)
 
 
@@ -122,10 +126,10 @@ def _mentioned(event: Mapping[str, Any], data: Mapping[str, Any], kind: str) -> 
 def _event(body: Any) -> dict[str, Any]:
     """The envelope in CloudEvents' names; what it has beyond them stays."""
     given: dict[str, Any] = body if isinstance(body, dict) else {}
-    event: dict[str, Any] = {**dict.fromkeys(_ATTRIBUTES), **given}
+    event: dict[str, Any] = _NOTHING_GIVEN | given
     extensions = given.get("extensions")
     for holder, names in ((given, _LEGACY), (extensions, _EXTENSIONS)):
-        if not isinstance(holder, dict):
+        if not isinstance(holder, dict) or names.keys().isdisjoint(holder):
             continue
         for old in names.keys() & holder.keys():
             if event.get(names[old]) is None and holder[old] is not None:
@@ -160,14 +164,18 @@ def _link(tenant: str | None, kind: str, event: Mapping[str, Any], data: Mapping
 
 def found(given: Any, path: str) -> Any:
     """What lies at a place such as `data.name`; None if there is nothing."""
-    for part in path.split("."):
-        given = given.get(part) if isinstance(given, dict) else None
+    return _at(given, path.split("."))
+
+
+def _at(given: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        given = given.get(step) if isinstance(given, dict) else None
     return given
 
 
 def _shown(value: Any) -> str:
     """In one line, and not too long of one."""
-    if value in (None, ""):
+    if value is None or value == "":
         return "unknown"
     text = " ".join((value if isinstance(value, str) else msgspec.json.encode(value).decode()).split())
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -184,9 +184,9 @@ def _guarded(node: Any) -> Any:
 def _counting(finalize: Callable[[Any], Any]) -> Callable[[Context, Any], Any]:
     @pass_context
     def counted(_: Context, value: Any) -> Any:
-        if isinstance(value, Undefined):
-            value = str(value)  # raises, and says what is not there
         if not isinstance(value, str):
+            if isinstance(value, Undefined):
+                str(value)  # raises, and says what is not there
             if not isinstance(value, _VALUES):
                 raise SecurityError(f"a {type(value).__name__.lower()} cannot be put out")
             measured(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
@@ -42,7 +42,7 @@ class Template:
         self._escaping = escaping
         self._compiled = _compiled(source, escaping)
 
-    def render(self, variables: Mapping[str, Any], budget: Budget | None = None) -> str:
+    def render(self, variables: dict[str, Any], budget: Budget | None = None) -> str:
         """The text for one event. budget: of all that is rendered for the event; None for one of its own.
 
         Raises RenderFailed.
@@ -51,7 +51,8 @@ class Template:
         try:
             with within_budget(self._length, budget) as spent:
                 left = spent.whole
-                for part in self._compiled.generate(variables):
+                # `generate`, without a copy of the variables and a generator around the template's own.
+                for part in self._compiled.root_render_func(self._compiled.new_context(variables)):
                     left -= len(part)
                     if left < 0:
                         raise LimitPassed(TOO_LONG)
