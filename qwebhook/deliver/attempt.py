@@ -34,7 +34,7 @@ async def attempt(
     trace: that of the request which brought the event.
     """
     names = await targets.names(event_type, body) if endpoint.renders else None
-    prepared = _prepared(endpoint, key, event_type, body, now, test, names, trace)
+    prepared = prepared_or_failed(endpoint, key, event_type, body, now, test, names, trace)
     return prepared if isinstance(prepared, Exchange) else await targets.send(endpoint, prepared)
 
 
@@ -43,13 +43,13 @@ async def attempt_together(targets: Targets, endpoint: Endpoint, claims: Sequenc
     names = await asyncio.gather(*(targets.names(claim.type, claim.body) for claim in claims))
     prepared = []
     for claim, known in zip(claims, names, strict=True):
-        prepared.append(_prepared(endpoint, claim.key, claim.type, claim.body, now, False, known))
+        prepared.append(prepared_or_failed(endpoint, claim.key, claim.type, claim.body, now, False, known))
         await asyncio.sleep(0)  # thousands may wait, and other webhooks have their turn meanwhile
     sent = iter(await targets.write(endpoint, [one for one in prepared if isinstance(one, PreparedRequest)]))
     return [one if isinstance(one, Exchange) else next(sent) for one in prepared]
 
 
-def _prepared(
+def prepared_or_failed(
     endpoint: Endpoint,
     key: bytes,
     event_type: str,
@@ -59,6 +59,7 @@ def _prepared(
     names: Names | None,
     trace: Trace | None = None,
 ) -> PreparedRequest | Exchange:
+    """What is to be sent, or what came of it if it cannot be made. The arguments are those of `prepare`."""
     if endpoint.problem:
         return _unsent(endpoint, body, now, endpoint.problem)
     try:

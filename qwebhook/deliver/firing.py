@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from qwebhook.deliver.targets import Targets, prepare
+from qwebhook.deliver.attempt import prepared_or_failed
+from qwebhook.deliver.request import PreparedRequest
+from qwebhook.deliver.targets import Targets
 from qwebhook.model.delivery import Exchange, Reply, Settled, reason
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.event import Event
@@ -113,9 +115,11 @@ async def _fire_at(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> li
 async def _shoot(targets: Targets, endpoint: Endpoint, plan: FiringPlan) -> Shot:
     event = plan.events(endpoint)
     names = await asyncio.to_thread(plan.names, event) if plan.names is not None and endpoint.renders else None
-    request = prepare(endpoint, event.key, event.type, event.body, plan.clock(), True, names)
-    request.headers.update(plan.headers)
-    return _judged(endpoint, event, await targets.send(endpoint, request), plan.expect)
+    made = prepared_or_failed(endpoint, event.key, event.type, event.body, plan.clock(), True, names)
+    if isinstance(made, PreparedRequest):
+        made.headers.update(plan.headers)
+        made = await targets.send(endpoint, made)
+    return _judged(endpoint, event, made, plan.expect)
 
 
 def _judged(endpoint: Endpoint, event: Event, exchange: Exchange, expect: int | None) -> Shot:

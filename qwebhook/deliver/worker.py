@@ -71,6 +71,10 @@ class Worker:
         """How many attempts are under way."""
         return len(self._tasks)
 
+    def endpoints(self) -> list[Endpoint]:
+        """The webhooks as they are now."""
+        return [lane.endpoint for lane in self._lanes.values()]
+
     def breakers(self) -> dict[State, int]:
         """How many webhooks' breakers are in each state."""
         now = self._clock()

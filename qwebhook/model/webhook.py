@@ -36,7 +36,8 @@ MAX_DESCRIPTION = 4096
 MAX_URL = 4096
 MAX_EVENT_TYPES = 200
 MAX_RETRIES = 30
-SCHEMES = ("https", "http", "mailto", *SHEET_SCHEMES, "notify", "exec")
+HTTP_SCHEMES = ("https", "http")
+SCHEMES = (*HTTP_SCHEMES, "mailto", *SHEET_SCHEMES, "notify", "exec")
 # Of what they make for people, an event as it came is no part.
 RENDERED_SCHEMES = ("mailto", *SHEET_SCHEMES, "notify")
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "qlik-signature"})

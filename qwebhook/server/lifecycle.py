@@ -16,7 +16,8 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from qwebhook.store.rest.directory import TenantDirectory
 
 FLUSH_SECONDS = 5.0
+HANDSHAKE_SECONDS = 5.0
 SWEEP_EVERY = 3600.0
 SWEEP_STEP = 200
 SWEEP_PAUSE = 0.05
@@ -197,6 +199,7 @@ async def serve(options: ServeOptions) -> int:
                 raise Unavailable("the HTTP server ended before it listened")
             tune_interpreter()
             lock.describe(url)
+            _warn_of_lacks(options.allowed, worker.endpoints(), log)
             log.info("listening", url=url, store=str(options.store), pid=os.getpid(), version=__version__)
             if sources is not None:
                 sources.start()
@@ -281,7 +284,20 @@ class _Uvicorn(uvicorn.Server):
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """As uvicorn's for one socket and no lifespan, with less time for a TLS handshake: it is no connection yet, and
+        nobody else ends it.
+        """
+        protocol = partial(HttpProtocol, config=self.config, server_state=self.server_state, app_state={})
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                protocol,
+                sock=(sockets or [])[0],
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
+            )
+        ]
+        self.started = True
         self.listening.set()
 
     @contextlib.contextmanager
@@ -394,6 +410,17 @@ def _warn_if_exposed(options: ServeOptions, log: Log) -> None:
             host=options.host,
             hint="tokens and events travel in clear: give --tls-cert and --tls-key, or --behind-proxy",
         )
+
+
+def _warn_of_lacks(allowed: Allowed, endpoints: Iterable[Endpoint], log: Log) -> None:
+    """Tell of webhooks whose deliveries will be tried again and again until the server is started otherwise."""
+    lacking: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        lack = allowed.lack(endpoint.scheme) if endpoint.webhook.enabled else ""
+        if lack:
+            lacking.setdefault(lack, []).append(endpoint.webhook.name)
+    for lack, names in lacking.items():
+        log.warning("webhooks cannot be delivered to", count=len(names), first=names[0], reason=lack)
 
 
 def _raise_file_limit() -> None:

@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 
 from tests.acceptance.conftest import Serve
 from tests.acceptance.processes import Home, until
+from tests.acceptance.receiver import Receiver
 from tests.builders import cloud_event_body
 from tests.deliver.test_mail import Keeping, keeping
 from tests.deliver.test_mail import serve as mail_servers
@@ -137,9 +138,10 @@ def test_without_the_option_a_command_is_not_run(serve: Serve, home: Home) -> No
     marker = home.folder / "ran"
     create(home, "touch", "--url", f"exec:touch {shlex.quote(str(marker))}", "--event", CREATED)
     running = serve()
+    lack = "commands are run with --allow-exec only"
+    assert running.wait_log("webhooks cannot be delivered to", reason=lack)["first"] == "touch"
     running.publish(cloud_event_body(id="e1", type=CREATED))
-    line = running.wait_log("attempt", outcome="dead")
-    assert line["reason"] == "commands are run with --allow-exec only"
+    running.wait_log("attempt", outcome="retry", reason=lack)
     assert not marker.exists()
     fired = home.run("test-fire", "touch", "--store", running.path)
     assert (fired.returncode, marker.exists()) == (7, False)
@@ -178,3 +180,17 @@ def test_a_mail_server_that_is_wrong(home: Home, table: str, words: str) -> None
 def test_targets_that_are_refused(home: Home, url: str, words: str, tmp_path: Path) -> None:
     done = home.run("create", "a", "--url", url, "--event", CREATED, "--store", tmp_path / "s.db")
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_one_that_cannot_be_rendered_does_not_keep_the_others_from_being_fired_at(
+    home: Home, receiver: Receiver
+) -> None:
+    store = str(home.folder / "store.db")
+    template = home.folder / "nope.j2"
+    template.write_text("{{ data.nope }}")
+    create(home, "broken", "--url", receiver.url("/broken"), "--event", CREATED, "--template", template)
+    create(home, "sound", "--url", receiver.url("/sound"), "--event", CREATED)
+    fired = home.run("test-fire", "--all", "--allow-network", "loopback", "--store", store, "-o", "json")
+    shots = {shot["name"]: shot for shot in json.loads(fired.stdout)}
+    assert (fired.returncode, shots["sound"]["ok"], shots["broken"]["ok"]) == (7, True, False)
+    assert "nope" in shots["broken"]["reason"]

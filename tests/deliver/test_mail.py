@@ -344,7 +344,7 @@ def test_a_server_that_is_not_there() -> None:
 
 def test_without_a_server_it_says_what_to_configure() -> None:
     (exchange,) = send(None, "mailto:a@example.com")
-    assert exchange.result == Settled("never", "no server for mail is configured: [mail] in config.toml")
+    assert exchange.result == Settled("again", "no server for mail is configured: [mail] in config.toml")
 
 
 def test_a_connection_that_was_closed_meanwhile_costs_nothing(serve: Serve, keeping: Keeping) -> None:

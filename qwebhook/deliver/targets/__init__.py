@@ -18,8 +18,9 @@ from qwebhook.deliver.request import PreparedRequest
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.mail import MailServer
-from qwebhook.model.sheet import SHEET_SCHEMES, GoogleAccount
+from qwebhook.model.sheet import FILE_SCHEMES, SHEET_SCHEMES, GoogleAccount
 from qwebhook.model.trace import Trace
+from qwebhook.model.webhook import HTTP_SCHEMES
 
 if TYPE_CHECKING:
     # What is to be sent can be shown without a client for HTTP, which takes longer to import than the rest.
@@ -79,6 +80,18 @@ class Allowed(msgspec.Struct, frozen=True):
     google: GoogleAccount | None = None
     services: Mapping[str, str] = {}
 
+    def lack(self, scheme: str) -> str:
+        """What webhooks of a scheme need and have not, in words; "" if there is nothing."""
+        if scheme == "mailto" and self.mail is None:
+            return "no server for mail is configured: [mail] in config.toml"
+        if scheme == "exec" and not self.commands:
+            return "commands are run with --allow-exec only"
+        if scheme in FILE_SCHEMES and not self.folders:
+            return "files are written with --allow-files only"
+        if scheme == "gsheet" and self.google is None:
+            return "no account for Google Sheets is configured: [sheets] in config.toml"
+        return ""
+
 
 class Targets:
     """What a process delivers to. To be made, used and closed within one event loop.
@@ -119,17 +132,24 @@ class Targets:
 
     async def _send(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
         scheme = endpoint.scheme
+        if scheme in HTTP_SCHEMES:
+            return await self._sender.send(prepared)
+        lack = self._allowed.lack(scheme)
+        if lack:
+            # Whoever runs the server can mend that, and nothing is wrong with the event.
+            return settled(prepared, Settled("again", lack))
         if scheme == "mailto":
             return await self._send_mail(prepared)
         if scheme == "exec":
             return await self._run(endpoint, prepared)
         if scheme in SHEET_SCHEMES:
             return (await self._write(endpoint, [prepared]))[0]
-        if scheme == "notify":
-            return await self._notify(prepared)
-        return await self._sender.send(prepared)
+        return await self._notify(prepared)
 
     async def _write(self, endpoint: Endpoint, prepared: Sequence[PreparedRequest]) -> list[Exchange]:
+        lack = self._allowed.lack(endpoint.scheme)
+        if lack:
+            return [settled(one, Settled("again", lack)) for one in prepared]
         if self._sheets is None:
             from qwebhook.deliver.targets.sheets import Sheets
 
@@ -137,9 +157,8 @@ class Targets:
         return await self._sheets.write(endpoint.webhook.url, prepared)
 
     async def _send_mail(self, prepared: PreparedRequest) -> Exchange:
-        if self._allowed.mail is None:
-            return settled(prepared, Settled("never", "no server for mail is configured: [mail] in config.toml"))
         if self._mailer is None:
+            assert self._allowed.mail is not None
             from qwebhook.deliver.targets.mail import Mailer
 
             self._mailer = Mailer(self._allowed.mail)
@@ -153,8 +172,6 @@ class Targets:
         return await self._notifier.send(prepared)
 
     async def _run(self, endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
-        if not self._allowed.commands:
-            return settled(prepared, Settled("never", "commands are run with --allow-exec only"))
         from qwebhook.deliver.targets import command
 
         return await command.send(endpoint, prepared)

@@ -102,19 +102,24 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
     except ValueError as error:
         return Settled("never", f"{argv[0]} cannot be run: {error}")
     stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-    stdin.write(prepared.body)
-    stdin.close()
     pid, by_itself = transport.get_pid(), False
     try:
+        # A command need not read it, and may have ended by now, for which uvloop raises a RuntimeError.
+        with contextlib.suppress(RuntimeError, OSError):
+            stdin.write(prepared.body)
+            stdin.close()
         await asyncio.wait([running.exited], timeout=seconds)
         by_itself = running.exited.done()
         if by_itself:
+            # At once: later, the number could be that of another group.
+            _kill(pid, signal.SIGKILL)
             await asyncio.wait([running.closed], timeout=GRACE_SECONDS)
         else:
             await _end(pid, running)
     finally:
         # Whatever it has started goes with it, also when the server stops.
-        _kill(pid, signal.SIGKILL)
+        if not running.exited.done():
+            _kill(pid, signal.SIGKILL)
         try:
             if not by_itself:
                 await asyncio.to_thread(_kill_escaped, mark)

@@ -76,7 +76,7 @@ def test_a_book_that_is_not_there(put: Put) -> None:
 
 def test_without_an_account_nothing_is_written(tmp_path: Path) -> None:
     (result,) = write(at("gsheet:book/Users"), [user(1)])
-    assert (result.verdict, "[sheets]" in result.words) == ("never", True)
+    assert (result.verdict, "[sheets]" in result.words) == ("again", True)
     broken = tmp_path / "key.json"
     broken.write_text('{"private_key": "very-secret"}')
     (result,) = write(at("gsheet:book/Users"), [user(1)], google=GoogleAccount(credentials=str(broken)))

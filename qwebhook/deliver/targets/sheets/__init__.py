@@ -58,6 +58,7 @@ class Sheets:
         if url[:7].lower() == "gsheet:":
             from qwebhook.deliver.targets.sheets.google import write_google
 
+            assert self._google is not None  # `Allowed.lack`
             return write_google(self._google, url, changes)
         return write_file(self._folders, url, changes)
 

@@ -16,13 +16,11 @@ SCOPES = ["https://www.googleapis.com/auth/spreadsheets"]
 TIMEOUT_SECONDS = 15.0
 
 
-def write_google(account: GoogleAccount | None, url: str, changes: Sequence[Change]) -> list[str]:
+def write_google(account: GoogleAccount, url: str, changes: Sequence[Change]) -> list[str]:
     """Make the changes to the sheet of a `gsheet:` URL; what came of each, in words.
 
     Raises NotWritten, NeverWritten.
     """
-    if account is None:
-        raise NeverWritten("no account for Google Sheets is configured: [sheets] in config.toml")
     identifier, tab = google_parts(url)
     client = _client(account)
     import requests
