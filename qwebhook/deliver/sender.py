@@ -209,7 +209,10 @@ class _Protocol(ResponseHandler):
         try:
             self.transport.write(data)
             if self._early:
-                self.data_received(self._early)
+                # Nobody knows whether another is to come for this request, so that the connection is not used again.
+                early, self._early = self._early, b""
+                self.data_received(early)
+                self._keep = False
             await self._over
         finally:
             timer.cancel()
@@ -279,7 +282,9 @@ class _Protocol(ResponseHandler):
         # All of it may have come in one packet.
         if sum([len(name) + len(value) for name, value in self._headers]) > HEAD_LIMIT:
             raise _Unbearable(_TOO_LONG)
-        if 100 <= code < 200 and code != 101:
+        if code < 100:
+            raise _Unbearable(f"{code:03} is no status")
+        if code < 200 and code != 101:
             answer.interim += 1
             if answer.interim > INTERIM_LIMIT:
                 raise _Unbearable(f"more than {INTERIM_LIMIT} interim answers")

@@ -113,6 +113,7 @@ class Acceptance:
             self._access.require(authorization, ROLES)
         else:
             admitted.signatures = signatures_in(signing or {})
+            self._inbound.expect()
         self._shedding.check()
         if admitted.length > MAX_BODY:
             raise too_large(_SMALLER)

@@ -58,7 +58,7 @@ class EventRequest:
         self._client = client
         self._on_response = on_response
         self._admitted: Admitted | None = None
-        self._body = b""
+        self._body = bytearray()
         self.more_body = True
         self.response_started = False
         self.response_complete = False
@@ -75,7 +75,7 @@ class EventRequest:
     def add(self, part: bytes) -> None:
         """A part of the body has come."""
         if self._admitted is not None:
-            self._body = self._body + part if self._body else part
+            self._body += part
             if len(self._body) > MAX_BODY:
                 self._fail(too_large("send the events in several requests"))
 
@@ -85,7 +85,7 @@ class EventRequest:
         if self._admitted is None:
             return
         try:
-            taken = self._acceptance.take(self._admitted, self._body)
+            taken = self._acceptance.take(self._admitted, bytes(self._body))
         except Exception as error:
             self._fail(error)
         else:
@@ -103,7 +103,7 @@ class EventRequest:
             self._respond(raw_answer(202, receipt, self._state.default_headers, close=not self.keep_alive))
 
     def _fail(self, error: BaseException) -> None:
-        self._admitted, self._body = None, b""
+        self._admitted, self._body = None, bytearray()
         if not isinstance(error, QwebhookError):
             _log.error("unforeseen", exc_info=error)
             error = QwebhookError(f"unforeseen {type(error).__name__}")

@@ -52,7 +52,7 @@ class BrowserGuard:
             if name == b"host":
                 host = value
             elif name == b"origin":
-                page = urlsplit(value.decode("latin-1").lower()).netloc
+                page = _netloc(value)
                 if not page or page not in (_host(headers), self._public):
                     raise _from_a_page()
             elif name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
@@ -68,6 +68,13 @@ class BrowserGuard:
                 f"this server is not {host}",
                 "reach it by localhost or 127.0.0.1, or start it with --public-url or --behind-proxy",
             )
+
+
+def _netloc(origin: bytes) -> str:
+    try:
+        return urlsplit(origin.decode("latin-1").lower()).netloc
+    except ValueError:
+        return ""
 
 
 def _host(headers: Headers) -> str:

@@ -13,6 +13,7 @@ from qwebhook.model.signature import verify_qlik, verify_standard
 from qwebhook.server.access import Kept
 from qwebhook.store.contract import InboundStore
 
+_NOTHING_TO_CHECK_WITH = "there is no inbound secret to check signatures with"
 _HINT = "sign the raw body with a secret of an inbound (`qwebhook inbound add`), or send a bearer token"
 
 
@@ -52,6 +53,11 @@ class InboundSignatures:
         self._secrets = Kept(store.version, store.inbound_secrets)
         self._clock = clock
 
+    def expect(self) -> None:
+        """Let a signed request's body come only if there is a secret to check it with. Raises WrongCredentials."""
+        if not self._secrets.get() and not self._secrets.get(now=True):
+            raise WrongCredentials(_NOTHING_TO_CHECK_WITH, _HINT)
+
     def require(self, signatures: Signatures, body: bytes) -> None:
         """Let a request pass if one of its signatures holds, by whichever secret.
 
@@ -69,7 +75,7 @@ class InboundSignatures:
     def _problem(self, secrets: Sequence[str], signatures: Signatures, body: bytes) -> str:
         """Why no signature holds, "" if one does."""
         if not secrets:
-            return "there is no inbound secret to check signatures with"
+            return _NOTHING_TO_CHECK_WITH
         problem = "Qlik-Signature does not fit the body and any inbound secret"
         if signatures.webhook_signature:
             problem = verify_standard(

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -28,6 +30,8 @@ from qwebhook.server.event_request import EventRequest
 from qwebhook.server.responses import raw_error
 
 CHECK_SECONDS = 1.0
+# Requests that one client may have sent ahead of their answers.
+AHEAD_LIMIT = 16
 _EVENTS = PATH.encode()
 
 
@@ -64,7 +68,9 @@ class RequestTooSlow(InvalidInput):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. Its requests are answered in their order; one that is wrong ends it, when those before it are
+    answered.
+    """
 
     limits = Limits()
     transport: Any
@@ -74,6 +80,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(_CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
         self._application = self.app if isinstance(self.app, Application) else None
         self._direct: EventRequest | None = None
+        # What is to be answered, the oldest first; the newest may still be coming.
+        self._unanswered: deque[Any] = deque()
+        self._to_another_protocol = False
+        self._deaf = False
         self._idle_since: float | None = None
         self._refusal: QwebhookError = InvalidInput("the request is not valid HTTP")
         self._in_head = True
@@ -86,11 +96,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Overloaded("there are too many connections", "try again in a few seconds"))
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         self._idle_since = None
         if self._since is None:
             self._since = self.loop.time()
         self._received += len(data)
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+            return
         if self._since is None or self.transport.is_closing():
             return
         # What came along with the end of the request before is not counted: a packet more than the limit, at most.
@@ -98,6 +114,28 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(self._head_too_large())
         elif self._received > self.limits.request:
             self._refuse(BodyTooLarge(f"the body is larger than {MAX_BODY} bytes"))
+
+    def _parse(self, data: bytes) -> None:
+        """Raises HttpParserError."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Nobody has to take up the offer of another protocol (RFC 9110, section 7.8), but the parser takes what
+            # follows for that, the body included. So it is given the same request again, without the offer.
+            method = self.parser.get_method()
+            lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+            lines += [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+            self._to_another_protocol = False
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self._parse(b"\r\n".join([*lines, b"", b""]) + data[upgrade.args[0] :])
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that sends no more after its events may wait for their answer; any other has gone."""
+        waits = bool(self._unanswered) and isinstance(self._unanswered[0], EventRequest)
+        if not (waits and self._end_after_answers()):
+            self.transport.close()
+        return self.transport.get_extra_info("sslcontext") is None  # with TLS, it closes by itself
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -121,13 +159,22 @@ class HttpProtocol(HttpToolsProtocol):
         size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
         if size > self.limits.head or len(self.headers) > self.limits.fields:
             self._refusal = self._head_too_large()
-            raise self._refusal  # the parser stops, and uvicorn calls `send_400_response`
+            raise self._refusal  # the parser stops
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise self._refusal
+            self._to_another_protocol = True
+            return
+        if len(self._unanswered) == AHEAD_LIMIT:
+            self._refusal = InvalidInput(f"more than {AHEAD_LIMIT} requests are sent ahead of their answers")
+            raise self._refusal
         self._in_head = False
         if self._application is not None and self._brings_events():
             self._direct = EventRequest(
                 self._application, self.transport, self.server_state, self.client, self.on_response_complete
             )
             self.cycle = self._direct  # type: ignore[assignment]
+            self._unanswered.append(self.cycle)
             self._direct.begin(self.headers)
             return
         url, headers, expect = self.url, self.headers, self.expect_100_continue
@@ -135,6 +182,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(headers)
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
 
     def _brings_events(self) -> bool:
         """Whether the request is of the kind that needs no more than `EventRequest`: in turn, and without ado."""
@@ -142,29 +190,37 @@ class HttpProtocol(HttpToolsProtocol):
             self.url == _EVENTS
             and self.parser.get_method() == b"POST"
             and self.parser.should_keep_alive()
-            and not self.parser.should_upgrade()
+            and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue
             and not self.flow.write_paused
-            and (self.cycle is None or self.cycle.response_complete)
+            and not self._unanswered
         )
 
     def on_body(self, body: bytes) -> None:
+        if self._to_another_protocol:
+            return
         if self._direct is not None:
             self._direct.add(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._to_another_protocol:
+            return
+        self._since = None
+        self._in_head = True
         if self._direct is not None:
             self._direct.end()
         else:
             super().on_message_complete()
-        self._since = None
-        self._in_head = True
+        if not self._unanswered:  # it was refused before it was whole
+            self._idle_since = self.loop.time()
 
     def on_response_complete(self) -> None:
         """See to the next request, if it is here. In place of uvicorn's timer for each, `check` ends what is idle."""
         self.server_state.total_requests += 1
+        if self._unanswered:
+            self._unanswered.popleft()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -172,10 +228,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle_since = self.loop.time()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what never gets to the application, in the shape that all errors have."""
-        self._refuse(self._refusal)
 
     def check(self, now: float) -> None:
         """End the connection if the client is too slow. now: of the event loop's clock, in seconds."""
@@ -212,12 +264,25 @@ class HttpProtocol(HttpToolsProtocol):
         )
 
     def _refuse(self, error: QwebhookError) -> None:
-        """Close, and answer with an error first, unless another request's answer is still to come."""
+        """The request that is coming is wrong, and nothing after it can be read. It is told so, unless it has been
+        answered already.
+        """
+        answered = not self._in_head and not self._unanswered
+        if not self._end_after_answers():
+            if not answered:
+                self.transport.write(raw_error(error, self.server_state.default_headers, close=True))
+            self.transport.close()
+
+    def _end_after_answers(self) -> bool:
+        """Take nothing more, and close when what came is answered; False if nothing is to be waited for."""
+        self._deaf = True
         self._since = None
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started):
-            self.transport.write(raw_error(error, self.server_state.default_headers, close=True))
-        self.transport.close()
+        whole = [one for one in self._unanswered if not one.more_body]
+        if not whole:
+            return False
+        whole[-1].keep_alive = False
+        self.pipeline = deque(entry for entry in self.pipeline if not entry[0].more_body)
+        return True
 
 
 def _most(connections: int) -> int:

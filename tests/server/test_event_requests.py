@@ -128,6 +128,37 @@ def test_a_body_that_is_announced_too_large_is_refused_unread(wire: Wire) -> Non
     assert wire.answer()[0] == 413
 
 
+BAD_CHUNK = "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+
+
+@pytest.mark.parametrize("next_one", [BAD_CHUNK, "no HTTP\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost"])
+def test_what_was_brought_is_answered_before_the_fault_of_the_next(wire: Wire, next_one: str) -> None:
+    wire.socket.sendall(wire.request() + next_one.encode())
+    if next_one.startswith("GET"):
+        wire.socket.shutdown(socket.SHUT_WR)
+    assert wire.answer()[0] == 202
+    assert wire.ended()
+
+
+def test_a_request_is_answered_once(wire: Wire) -> None:
+    """Refused by its head, and then it is wrong besides."""
+    head = wire.request(b"", Host="evil.example", Content_Length="", Transfer_Encoding="chunked")
+    wire.socket.sendall(head)
+    assert wire.answer()[0] == 421
+    wire.socket.sendall(b"zz\r\n")
+    assert wire.ended()
+
+
+def test_a_signature_that_nothing_can_check_lets_no_body_in(wire: Wire) -> None:
+    wire.socket.sendall(wire.request(Authorization="", webhook_signature="v1,x")[:-5])
+    assert wire.answer()[0] == 401
+
+
+def test_an_origin_that_is_none_is_refused(wire: Wire) -> None:
+    wire.socket.sendall(wire.request(Origin="http://[x"))
+    assert wire.answer()[0] == 403
+
+
 def test_who_closes_after_it_is_told_so(wire: Wire) -> None:
     wire.socket.sendall(wire.request(Connection="close"))
     status, headers, _ = wire.answer()

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from qwebhook.server.body import ClientGone, read_body
-from qwebhook.server.protocol import HttpProtocol, Limits, watch
+from qwebhook.server.protocol import AHEAD_LIMIT, HttpProtocol, Limits, watch
 from qwebhook.server.responses import Receive, Scope, Send, answer
 
 PATIENCE = 10.0
@@ -234,4 +234,59 @@ async def test_where_all_are_busy_a_new_connection_is_told_to_come_back() -> Non
 async def test_a_request_that_is_worked_on_does_not_get_the_answer_of_the_next() -> None:
     async with serving(head=4096) as server:
         reader, writer = await server.connect(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert await refused_while_sending(reader, writer, b"G" * 5000) == b""
+        writer.write(b"G" * 5000)
+        await until(lambda: all(one._deaf for one in server.open))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(), 0.1)
+        writer.transport.abort()
+        await until(lambda: not server.open)
+
+
+@run
+async def test_one_that_was_refused_before_it_was_whole_makes_room_too() -> None:
+    async with serving(connections=2, head=200) as server:
+        readers = []
+        for _ in range(2):
+            reader, writer = await server.connect(HEAD + b"Content-Length: 3\r\n\r\n")
+            readers.append(reader)
+            writer.write(b"abc")
+            await reader.readuntil(b"\r\n\r\n3")
+        reader, _ = await server.connect(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+
+
+@run
+async def test_how_many_requests_are_sent_ahead_is_bounded() -> None:
+    async with serving() as server:
+        reader, _ = await server.connect(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        raw = await reader.read()
+        assert raw.count(b"HTTP/1.1 200") == AHEAD_LIMIT
+        assert raw.count(b"HTTP/1.1") == AHEAD_LIMIT
+        await until(lambda: not server.open)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_offer_of_another_protocol_is_not_taken_up(whole: bool) -> None:
+    async def ignored() -> None:
+        async with serving() as server:
+            offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n"
+            hidden = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
+            head = HEAD + offer + b"Content-Length: %d\r\n\r\n" % len(hidden)
+            reader, writer = await server.connect(head + (hidden if whole else b""))
+            if not whole:
+                await until(lambda: bool(server.open))
+                await asyncio.sleep(0.05)
+                writer.write(hidden)
+            assert (await reader.readuntil(b"%d" % len(hidden))).startswith(b"HTTP/1.1 200")
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = await reader.readuntil(b"\r\n\r\n0")
+            assert answer.count(b"HTTP/1.1") == 1
+
+    run(ignored)()
+
+
+@run
+async def test_nothing_is_tunnelled() -> None:
+    async with serving() as server:
+        reader, _ = await server.connect(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+        assert await refusal(reader) == (400, "QWH-INVALID")
