@@ -59,7 +59,7 @@ def test_a_new_member_gets_a_welcome_mail(serve: Serve, home: Home, mail_servers
 
 def test_an_event_runs_a_command(serve: Serve, home: Home) -> None:
     got = home.folder / "got.json"
-    program = f"import sys; open({str(got)!r}, 'a').write(sys.stdin.read() + '\\n'); print('kept')"
+    program = f"import sys; open({str(got)!r}, 'a').write(sys.stdin.read()); print('kept')"
     told = create(home, "keep", "--url", "exec:" + shlex.join([sys.executable, "-c", program]), "--event", CREATED)
     assert "--allow-exec" in told
     running = serve("--allow-exec")

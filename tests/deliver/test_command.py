@@ -44,12 +44,12 @@ def url(program: str, *arguments: object) -> str:
     return "exec:" + shlex.join([sys.executable, "-c", program, *map(str, arguments)])
 
 
-def run(command: str, allowed: bool = True, test: bool = False, **settings: Any) -> Exchange:
+def run(command: str, allowed: bool = True, test: bool = False, body: bytes = BODY, **settings: Any) -> Exchange:
     async def ran() -> Exchange:
         targets = Targets(Sender(AddressPolicy([])), Allowed(commands=allowed))
         target = endpoint(webhook(url=command, qwebhook=Settings(**settings)))
         try:
-            prepared = prepare(target, KEY, APP_CREATED, BODY, 0, test)
+            prepared = prepare(target, KEY, APP_CREATED, body, 0, test)
             return await asyncio.wait_for(targets.send(target, prepared), 20)
         finally:
             await targets.close()
@@ -74,12 +74,27 @@ def test_a_command_gets_the_event_and_a_few_variables(tmp_path: Path, monkeypatc
     exchange = run(url(program, "a b", "$HOME", ";ls"), test=True)
     assert exchange.result == Settled("done", "exit code 0", 0, "done\n")
     got = json.loads(seen.read_text())
-    assert got["body"].encode() == BODY == exchange.body
+    assert got["body"].encode() == BODY + b"\n"
+    assert exchange.body == BODY
     assert got["argv"] == ["a b", "$HOME", ";ls"]  # no shell has seen them
     assert got["env"]["QWEBHOOK_EVENT_TYPE"] == APP_CREATED
     assert got["env"]["QWEBHOOK_TEST"] == "true"
     assert got["env"]["QWEBHOOK_MESSAGE_ID"].startswith("msg_")
     assert got["env"].keys() & {"QWEBHOOK_KEY", "OTHER"} == set()
+
+
+def test_it_reads_lines(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    program = f"import sys; open({str(kept)!r}, 'ab').write(sys.stdin.buffer.read())"
+    many_lines = json.dumps(json.loads(BODY), indent=2).replace("\n", "\r\n").encode() + b"\n"
+    for body in (BODY, many_lines):
+        exchange = run(url(program), body=body)
+        assert exchange.body is body  # which is on record already, with its event
+    run(url(program), template='{"app": "{{ data.name }}"}')
+    run(url(program), template="{{ data.name }}\nis there\n\n")
+    lines = kept.read_text().splitlines(keepends=True)
+    assert [json.loads(line) for line in lines[:3]] == [json.loads(BODY), json.loads(BODY), {"app": "Sales"}]
+    assert lines[3:] == ["Sales\n", "is there\n"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from qwebhook.deliver.request import PreparedRequest, message_id, rendered
 from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Settled
@@ -57,8 +59,21 @@ async def send(endpoint: Endpoint, prepared: PreparedRequest) -> Exchange:
     """Run the command, and say how it ended."""
     seconds = endpoint.webhook.qwebhook.timeout or TIMEOUT_SECONDS
     started_at, start = time.time_ns() // 1_000_000, time.perf_counter()
-    result = await _run(shlex.split(prepared.url.partition(":")[2]), prepared, seconds)
+    # What is on record stays the event's own body, which is kept once.
+    given = msgspec.structs.replace(prepared, body=_in_lines(endpoint, prepared.body))
+    result = await _run(shlex.split(prepared.url.partition(":")[2]), given, seconds)
     return settled(prepared, result, started_at, (time.perf_counter() - start) * 1000)
+
+
+def _in_lines(endpoint: Endpoint, body: bytes) -> bytes:
+    """What a command reads: an event as one line, and what a template makes of it with the end of its last line.
+
+    In JSON, line ends stand between its parts only, where any other space does as well.
+    """
+    settings = endpoint.webhook.qwebhook
+    if settings.template is None and settings.preset is None:
+        body = body.rstrip().replace(b"\r", b" ").replace(b"\n", b" ")
+    return body if body.endswith(b"\n") else body + b"\n"
 
 
 class _Running(asyncio.SubprocessProtocol):
