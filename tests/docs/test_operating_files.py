@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from qwebhook.server.metrics import Metrics
-from tests.docs.walkthrough import ROOT
+from tests.docs.walkthrough import ROOT, SERVE, block
 
 FOLDER = ROOT / "docs" / "operating"
 NAME = re.compile(r"qwebhook_[a-z_]+")
@@ -62,10 +62,14 @@ def test_panels_do_not_overlap() -> None:
 def test_systemd_takes_the_unit(tmp_path: Any) -> None:
     unit = (FOLDER / "qwebhook.service").read_text().replace("/opt/qwebhook/bin/qwebhook", "/bin/true")
     (tmp_path / "qwebhook.service").write_text(unit)
+    beside = tmp_path / "qwebhook.service.d" / "override.conf"
+    beside.parent.mkdir()
+    beside.write_text(block(SERVE, "ini").text.replace("/opt/qwebhook/bin/qwebhook", "/bin/true"))
     done = subprocess.run(
         ["systemd-analyze", "verify", tmp_path / "qwebhook.service"], capture_output=True, text=True, check=False
     )
     assert "qwebhook.service:" not in done.stderr, done.stderr
+    assert beside.name not in done.stderr, done.stderr
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", tmp_path / "qwebhook.service"],
         capture_output=True, text=True, check=False,
