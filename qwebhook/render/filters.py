@@ -185,7 +185,7 @@ def _cut(value: Any, length: int) -> str:
 
 
 def _slack(value: Any) -> str:
-    """Slack's own escaping, without which a name could mention a whole channel."""
+    """Slack's own escaping, without which a name could mention a whole channel. There is none for `*` and the like."""
     text = _text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     bounded(len(text))
     return text

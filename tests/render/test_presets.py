@@ -56,6 +56,9 @@ def test_slack(event_type: str, body: bytes) -> None:
         block.validate_json()  # Slack's own limits and required members
         assert block.to_dict() == given
     assert not re.search(r"<[!@#]", json.dumps(message))
+    # What comes from an event is in plain text, where `*` and the like are no markup.
+    formatted = re.findall(r'"type": "mrkdwn", "text": "([^"]*)"', json.dumps(message))
+    assert all(re.fullmatch(rf"<{TENANT}[\w/-]*\|Open>", text) for text in formatted)
 
 
 @pytest.mark.parametrize(("event_type", "body"), messages())
