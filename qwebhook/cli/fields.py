@@ -116,11 +116,11 @@ TemplateOption = Annotated[
     ),
 ]
 CommandTimeoutOption = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--command-timeout",
-        metavar="SECONDS",
-        help="How long an exec: command may take.",
+        metavar="DURATION",
+        help="How long an exec: command may take, such as 30s or 2m.",
         rich_help_panel=SETTINGS_PANEL,
     ),
 ]
@@ -248,6 +248,8 @@ def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, An
     given = {_MEMBERS[name]: value for name, value in options.items() if name in _MEMBERS}
     if given["template"] is not None:
         given["template"] = read_text(session, given["template"], "--template")
+    if given["timeout"] is not None:
+        given["timeout"] = _whole_seconds(given["timeout"], "--command-timeout")
     if options["retry"] is not None:
         given["retries"] = _retries(options["retry"])
     given["sheet"] = {
@@ -257,6 +259,15 @@ def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, An
     }
     given["sheet"] = {name: value for name, value in given["sheet"].items() if value is not None} or None
     return {field: value for field, value in given.items() if value is not None}
+
+
+def _whole_seconds(text: str, option: str) -> int:
+    from qwebhook.model.timestamps import duration_seconds
+
+    seconds = duration_seconds(text)
+    if seconds != round(seconds):
+        raise InvalidInput(f"{option} {text!r} is not in whole seconds", "write 30s or 2m")
+    return round(seconds)
 
 
 def _retries(text: str) -> list[int]:

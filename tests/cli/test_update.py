@@ -203,6 +203,14 @@ class TestSettings:
         for _ in range(2):  # the second time there is nothing to do
             assert cli.ok("update", "y", "--remove-setting", name, "-o", "json").json["qwebhook"] == {}
 
+    @pytest.mark.parametrize(("given", "seconds"), [("30", 30), ("2s", 2), ("1m30s", 90)])
+    def test_how_long_a_command_may_take_is_a_duration(
+        self, cli: Cli, made: dict[str, Any], given: str, seconds: int
+    ) -> None:
+        assert update(cli, "--command-timeout", given)["qwebhook"]["timeout"] == seconds
+        told = cli.run("update", "x", "--command-timeout", "1.5s").error
+        assert "--command-timeout '1.5s' is not in whole seconds" in told
+
     def test_several_go_while_others_come_and_stay(self, cli: Cli, made: dict[str, Any]) -> None:
         update(cli, "--retry", "5s", "--concurrency", "4")
         changed = update(cli, "--remove-setting", "retry,concurrency", "--rate-per-minute", "90")
