@@ -128,7 +128,8 @@ def judge(
 def reason(result: Reply | Failure | Settled) -> str:
     """Why an attempt ended as it did: `status 503`, `timeout: no answer within 15 s`, or `status 200`."""
     if isinstance(result, Failure):
-        return f"{result.kind}: {result.reason}"
+        # Not only a template may be what an event does not suit; the words say what it is.
+        return result.reason if result.kind == "template" else f"{result.kind}: {result.reason}"
     if isinstance(result, Settled):
         return result.words
     if 300 <= result.status < 400:

@@ -39,6 +39,7 @@ class Template:
         if len(source) > SOURCE_LIMIT:
             raise InvalidTemplate(f"the template has {len(source)} characters", f"use {SOURCE_LIMIT} at most")
         self._length = len(source)
+        self._lines = len(source.splitlines())
         self._escaping = escaping
         self._compiled = _compiled(source, escaping)
 
@@ -59,18 +60,28 @@ class Template:
                     parts.append(part)
                 spent.whole = left
         except UndefinedError as error:
-            raise RenderFailed(f"{error.message or 'a name'}; `| default(…)` gives another value") from None
+            raise self._failed(error, f"{error.message or 'a name'}; `| default(…)` gives another value") from None
         except SecurityError as error:
-            raise RenderFailed(str(error)) from None
-        except RecursionError:
-            raise RenderFailed("it calls itself too often") from None
+            raise self._failed(error, str(error)) from None
+        except RecursionError as error:
+            raise self._failed(error, "it calls itself too often") from None
         except Exception as error:
             words = str(error).partition("\n")[0][:200]
-            raise RenderFailed(f"{type(error).__name__}: {words}") from None
+            raise self._failed(error, f"{type(error).__name__}: {words}") from None
         text = "".join(parts)
         if self._escaping == "json":
             _check_json(text)
         return text
+
+    def _failed(self, error: Exception, words: str) -> RenderFailed:
+        """With the line that it came to, where there are several."""
+        line, traceback = 0, error.__traceback__
+        while self._lines > 1 and traceback is not None:
+            # jinja2 leaves the template where its code can be told from any other.
+            if traceback.tb_frame.f_globals.get("__jinja_template__") is self._compiled:
+                line = self._compiled.get_corresponding_lineno(traceback.tb_lineno)
+            traceback = traceback.tb_next
+        return RenderFailed(f"template, line {line}: {words}" if line else f"template: {words}")
 
 
 @lru_cache(_KEPT)
@@ -83,7 +94,7 @@ def _check_json(text: str) -> None:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)  # it is looked at, and nothing is made of it
     except msgspec.DecodeError as error:
-        raise RenderFailed(f"what it puts out is not JSON: {error}") from None
+        raise RenderFailed(f"template: what it puts out is not JSON: {error}") from None
 
 
 def _compiled(source: str, escaping: Escaping) -> Compiled:

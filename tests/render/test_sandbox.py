@@ -164,8 +164,25 @@ def test_data_cannot_be_markup(value: str) -> None:
     assert made.count(">") == 2
 
 
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("one\n{{ data.nope }}\nthree", 2),
+        ("one\n\n{% for a in range(9000) %}\n{% for b in range(9000) %}{% endfor %}{% endfor %}", 4),
+        ("{% macro m() %}\n{{ 1 / 0 }}\n{% endmacro %}\n{{ m() }}", 2),
+        ("{% macro m() %}\n{{ m() }}\n{% endmacro %}\n{{ m() }}", 2),
+        ("one\n{% set a = {} %}{{ a is defined }}\n{{ a + 1 }}", 3),
+    ],
+)
+def test_what_fails_is_told_with_its_line(source: str, line: int) -> None:
+    with pytest.raises(RenderFailed, match=rf"\Atemplate, line {line}: "):
+        rendered(source, data={})
+    with pytest.raises(RenderFailed, match=r"\Atemplate: .*'nope'"):
+        rendered("{{ data.nope }}", data={})
+
+
 def test_what_is_to_be_json_must_be() -> None:
-    with pytest.raises(RenderFailed, match="not JSON"):
+    with pytest.raises(RenderFailed, match="template: what it puts out is not JSON"):
         rendered('{"a": {{ v }} x}', "json", v=1)
 
 
