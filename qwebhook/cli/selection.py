@@ -166,7 +166,10 @@ class Limited:
 
     def note(self) -> str:
         """What to tell the user after the list: that it goes on; "" if it does not."""
-        return f"these are the first {self._limit}; --all shows the rest" if self.more else ""
+        if not self.more:
+            return ""
+        shown = "this is the first" if self._limit == 1 else f"these are the first {self._limit}"
+        return f"{shown}; --all shows the rest"
 
 
 def check_selection(references: Sequence[str], everything: bool, filters: dict[str, Any]) -> None:

@@ -90,6 +90,8 @@ def test_a_long_list_is_cut_with_a_note_and_all_follows_the_pages(cli: Cli) -> N
     outcome = cli.ok("list", "--sort", "name", "-o", "json")
     assert [webhook["name"] for webhook in outcome.json] == [f"n{number:03}" for number in range(100)]
     assert outcome.err == "qwebhook: these are the first 100; --all shows the rest\n"
+    assert cli.ok("list", "--limit", "1", "-q").err == ""
+    assert cli.ok("list", "--limit", "1").err == "qwebhook: this is the first; --all shows the rest\n"
     outcome = cli.ok("list", "--limit", "150", "-o", "json")
     assert len(outcome.json) == 150
     assert "first 150" in outcome.err

@@ -43,6 +43,18 @@ def test_as_an_object(made: Cli) -> None:
     assert shown["body"]["type"] == CREATED
 
 
+def test_of_a_mail_for_a_person(cli: Cli) -> None:
+    cli.create("m", "--url", "mailto:robin@example.com?subject=Hello", "--preset", "text")
+    head, body = cli.ok("preview", "m").out.split("\n\n", 1)
+    assert head.splitlines()[:3] == [
+        "MAIL mailto:robin@example.com?subject=Hello",
+        "To: robin@example.com",
+        "Subject: Hello",
+    ]
+    assert "created the app" in body.splitlines()[0]
+    assert ("Subject" in body, "\\r" in head + body) == (False, False)
+
+
 def test_for_a_person(made: Cli) -> None:
     outcome = made.ok("preview", "a")
     head, body = outcome.out.split("\n\n")

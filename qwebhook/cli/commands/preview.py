@@ -70,7 +70,9 @@ def _as_text(shown: Preview) -> str:
     from qwebhook.cli.printable import printable
 
     if isinstance(shown.body, str):
-        body = shown.body
+        body = shown.body.replace("\r\n", "\n")
+        if shown.method == "MAIL":  # which begins with its header, shown above
+            body = body.partition("\n\n")[2]
     else:
         body = msgspec.json.format(msgspec.json.encode(shown.body), indent=2).decode()
     head = [f"{shown.method} {shown.url}", *(f"{name}: {value}" for name, value in shown.headers.items()), ""]

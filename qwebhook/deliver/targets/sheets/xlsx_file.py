@@ -21,10 +21,22 @@ from qwebhook.deliver.targets.sheets.trouble import NeverWritten, NotWritten
 
 INSTALL = "pip install 'qwebhook[sheets]'"
 # Parts of a workbook that openpyxl does not write again as they were.
-_LOST = re.compile(
-    r"xl/(charts|chartsheets|drawings/drawing|media|embeddings|activeX|ctrlProps|pivotTables|slicers|timelines|vbaProject"
-    r"|threadedComments|richData)"
-)
+_LOST_WORDS = {
+    "charts": "charts",
+    "chartsheets": "charts",
+    "drawings/drawing": "pictures, drawings or charts",
+    "media": "pictures",
+    "embeddings": "embedded files",
+    "activeX": "buttons or other controls",
+    "ctrlProps": "buttons or other controls",
+    "pivotTables": "pivot tables",
+    "slicers": "slicers",
+    "timelines": "timelines",
+    "vbaProject": "macros",
+    "threadedComments": "comments with answers",
+    "richData": "pictures in cells or linked data",
+}
+_LOST = re.compile(f"xl/({'|'.join(_LOST_WORDS)})")
 # The sheets, in which Excel keeps what came after 2007 as extensions.
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 # What a zip of a few megabytes could blow up to.
@@ -78,8 +90,8 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
         raise
     except (NeverWritten, MemoryError):
         raise
-    except Exception as error:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
-        raise NotWritten(f"{path} cannot be read as a workbook: {type(error).__name__}") from None
+    except Exception:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
+        raise NotWritten(f"{path} cannot be read: it is damaged, or no workbook") from None
 
 
 def _lost(parts: zipfile.ZipFile) -> str | None:
@@ -87,7 +99,7 @@ def _lost(parts: zipfile.ZipFile) -> str | None:
     for name in parts.namelist():
         found = _LOST.match(name)
         if found:
-            return found[1]
+            return _LOST_WORDS[found[1]]
         if _SHEET.match(name):
             with parts.open(name) as sheet:
                 before = b""
