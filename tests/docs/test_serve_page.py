@@ -15,7 +15,7 @@ from qwebhook.model.timestamps import duration_seconds
 from qwebhook.server.metrics import Metrics
 from qwebhook.store.contract import Role
 from tests.docs.listener import Received, listening
-from tests.docs.walkthrough import SERVE, Reader, block, needs_a_shell
+from tests.docs.walkthrough import ROOT, SERVE, Reader, block, needs_a_shell
 
 TEXT = SERVE.read_text(encoding="utf-8")
 PLAIN = "a-secret-of-more-than-32-characters"
@@ -39,6 +39,14 @@ def test_it_lists_every_metric() -> None:
     exposed = re.findall(r"(?m)^# TYPE (\w+) (\w+)$", Metrics().text().decode())
     shown = [(name.strip("`"), kind) for name, kind, _ in rows("metric")]
     assert sorted(shown) == sorted((name, kind) for name, kind in exposed if not name.endswith("_created"))
+
+
+def test_it_lists_every_line_of_the_log() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "qwebhook" / "server").rglob("*.py"))
+    written = set(re.findall(r"""\blog\.(?:info|warning|error)[(,]\s*"([^"]+)\"""", sources.replace("_log", "log")))
+    shown = {name for row in rows("`what`") for name in re.findall(r"`([^`]+)`", row[0])}
+    assert shown >= written - {"unforeseen"}  # a mistake of the program's
+    assert {"attempt", "listening", "source", "not let in"} <= written
 
 
 def test_it_shows_the_schedule_of_retries() -> None:
