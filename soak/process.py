@@ -129,11 +129,11 @@ class Server:
         assert self._process is not None
         assert self._reading is not None
         self.up.clear()
-        with contextlib.suppress(ProcessLookupError):
-            if how is None:
-                self._process.kill()
-            else:
-                self._process.send_signal(how)
+        # Not by the process object, which looks first whether it has ended, and then takes its exit code from whom asyncio
+        # has waiting for it.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, how or signal.SIGKILL)
         try:
             code = await asyncio.wait_for(self._process.wait(), PATIENCE)
         except TimeoutError:
