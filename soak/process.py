@@ -129,8 +129,8 @@ class Server:
         assert self._process is not None
         assert self._reading is not None
         self.up.clear()
-        # Not by the process object, which looks first whether it has ended, and then takes its exit code from whom asyncio
-        # has waiting for it.
+        # Not by the process object: that looks first whether it has ended, and takes the exit code from asyncio's own
+        # waiting then.
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, how or signal.SIGKILL)
