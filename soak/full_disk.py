@@ -40,8 +40,7 @@ class FullDisk:
                     await self._until_accepted()
                     await trial.server.end()
                     await self._be_read_only()
-                    disk.leave_free(LITTLE)
-                    await trial.start()
+                    await self._start_with_little_room()
                 disk.leave_free(ROOM)
                 await self._until_accepted()
                 await trial.settle()
@@ -70,9 +69,14 @@ class FullDisk:
             # It cannot work without an index of the log, for which there need be no room.
             self._judge(await trial.server.end(), "no room", str(error))
             self._trial.ledger.counts["starts refused"] += 1
-            self._disk.leave_free(LITTLE)
-            await trial.start()
+            await self._start_with_little_room()
         await self._until_refused()
+
+    async def _start_with_little_room(self) -> None:
+        """It must listen; whether it can still write when that is asked, the load decides."""
+        self._disk.leave_free(LITTLE)
+        await self._trial.spawn()
+        await self._trial.server.listening()
 
     async def _be_read_only(self) -> None:
         """A server cannot start then, says so, and leaves the store as it is."""
