@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from qwebhook.deliver.sender import KEPT_LIMIT
+from qwebhook.deliver.receiver_connection import KEPT_LIMIT
 from qwebhook.model.delivery import Attempt
 from qwebhook.model.errors import InvalidWebhook
 from tests.acceptance.conftest import Serve

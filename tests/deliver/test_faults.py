@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from qwebhook.deliver import sender as sending
+from qwebhook.deliver.receiver_connection import KEPT_LIMIT
 from qwebhook.deliver.request import PreparedRequest
-from qwebhook.deliver.sender import KEPT_LIMIT, Sender
+from qwebhook.deliver.sender import Sender
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Exchange, Reply, reason
 from tests.deliver.certificates import Authority

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qwebhook.deliver.failures import classified
+from qwebhook.deliver.receiver_connection import KEPT_LIMIT, READ_LIMIT
 from qwebhook.deliver.request import PreparedRequest
-from qwebhook.deliver.sender import KEPT_LIMIT, READ_LIMIT, Sender, _classified
+from qwebhook.deliver.sender import CONNECT_SECONDS, Sender
 from qwebhook.model.addresses import AddressPolicy
 from qwebhook.model.delivery import Exchange, Failure, Reply, judge, reason
 
@@ -453,7 +455,7 @@ KEY = aiohttp.client_reqrep.ConnectionKey("h", 443, True, True, None, None, None
     ],
 )
 def test_kinds_of_failure(error: Exception, kind: str, words: str) -> None:
-    found, text = _classified(error)
+    found, text = classified(error, CONNECT_SECONDS)
     assert found == kind
     assert words in text
 
