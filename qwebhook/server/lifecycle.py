@@ -17,12 +17,10 @@ import ssl
 import sys
 import time
 from collections.abc import Awaitable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import uvicorn
 
 from qwebhook import __version__
 from qwebhook.deliver.sender import Sender
@@ -41,10 +39,11 @@ from qwebhook.server.administration import ServedStore
 from qwebhook.server.api.operation import Backend
 from qwebhook.server.application import Application
 from qwebhook.server.guard import BrowserGuard, FailedAttempts, is_loopback
+from qwebhook.server.http_server import HttpServer
 from qwebhook.server.inbound import InboundSignatures
 from qwebhook.server.log import Format, Log, library_warnings
 from qwebhook.server.metrics import OUTCOMES, Metrics
-from qwebhook.server.protocol import HttpProtocol, watch
+from qwebhook.server.protocol import watch
 from qwebhook.server.readiness import Readiness
 from qwebhook.server.shedding import Shedding
 from qwebhook.server.systemd import Systemd
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from qwebhook.store.rest.directory import TenantDirectory
 
 FLUSH_SECONDS = 5.0
-HANDSHAKE_SECONDS = 5.0
 SWEEP_EVERY = 3600.0
 SWEEP_STEP = 200
 SWEEP_PAUSE = 0.05
@@ -185,7 +183,13 @@ async def serve(options: ServeOptions) -> int:
         application = Application(acceptance, backend, guard, failed)
         url = _url(options, listening)
         _warn_if_exposed(options, log)
-        server = _Uvicorn(application, options)
+        server = HttpServer(
+            application,
+            certificate=options.tls_certificate,
+            key=options.tls_key,
+            behind_proxy=options.behind_proxy,
+            drain=options.drain,
+        )
         stopping = _Stopping(log, server)
         with stopping.signals():
             sweeping = asyncio.create_task(_sweep(writer, options.retention, log), name="qwebhook-sweep")
@@ -259,56 +263,10 @@ class _Observer:
             self._log.warning("receiver is down", webhook=webhook.name, id=webhook.id, until=until)
 
 
-class _Uvicorn(uvicorn.Server):
-    """uvicorn with its signals left to us, and a word when it listens."""
-
-    def __init__(self, application: Application, options: ServeOptions) -> None:
-        super().__init__(
-            uvicorn.Config(
-                application,
-                http=HttpProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=options.behind_proxy,
-                forwarded_allow_ips="*" if options.behind_proxy else None,
-                ssl_certfile=options.tls_certificate,
-                ssl_keyfile=options.tls_key,
-                backlog=2048,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=max(int(options.drain), 1),
-            )
-        )
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's for one socket and no lifespan, with less time for a TLS handshake: it is no connection yet, and
-        nobody else ends it.
-        """
-        protocol = partial(HttpProtocol, config=self.config, server_state=self.server_state, app_state={})
-        self.servers = [
-            await asyncio.get_running_loop().create_server(
-                protocol,
-                sock=(sockets or [])[0],
-                ssl=self.config.ssl,
-                backlog=self.config.backlog,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
-            )
-        ]
-        self.started = True
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class _Stopping:
     """What signals do: the first begins the stop, the second ends the process."""
 
-    def __init__(self, log: Log, server: _Uvicorn) -> None:
+    def __init__(self, log: Log, server: HttpServer) -> None:
         self._log = log
         self._server = server
         self.begun = asyncio.Event()
