@@ -276,8 +276,6 @@ def test_what_came_before_it_was_asked_is_the_answer_once(runner: asyncio.Runner
             results = [reason((await sent(one, server.port)).result) for _ in range(2)]
             assert results[1] == "status 200"
             assert results[0] in ("status 503", "status 200")  # whether it has come by then is a race
-            if results[0] == "status 503":
-                assert server.connections == 2
 
     run(runner, main())
 
