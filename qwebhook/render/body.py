@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
 from qwebhook.model.mail import read_mailto
 from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings, Webhook
-from qwebhook.render.message import NO_NAMES, Names, variables
-from qwebhook.render.presets import PRESETS, preset_template
-from qwebhook.render.template import Escaping, cached_template
+from qwebhook.render.message import NO_NAMES, Message, Names, message_of
+from qwebhook.render.presets import PRESETS
+
+if TYPE_CHECKING:
+    from qwebhook.render.template import Escaping, Template
 
 _MEDIA_TYPES = {"json": "application/json", "none": "text/plain; charset=utf-8"}
 
@@ -38,22 +40,34 @@ def check_rendering(url: str, settings: Settings) -> None:
 
 def _check_template(field: str, source: str, escaping: Escaping) -> None:
     try:
-        cached_template(source, escaping)
+        _template(source, escaping)
     except InvalidInput as error:
         raise InvalidWebhook(field, error.message.removeprefix("the template "), error.hint) from None
+
+
+def _template(source: str, escaping: Escaping) -> Template:
+    # The template engine takes longer to import than a short command may last, and presets do without it.
+    from qwebhook.render.template import cached_template
+
+    return cached_template(source, escaping)
 
 
 def rendered_body(webhook: Webhook, event_type: str, body: bytes, names: Names = NO_NAMES) -> tuple[bytes, str]:
     """What is sent in place of the event, and its media type; for webhooks with a template or a preset.
 
-    event_type, body: the event's. names: as for `variables`. Raises RenderFailed.
+    event_type, body: the event's. names: as for `message_of`. Raises RenderFailed.
     """
-    settings = webhook.qwebhook
-    given = variables(body, event_type, webhook, names)
+    return body_of(message_of(body, event_type, webhook, names), webhook.qwebhook)
+
+
+def body_of(message: Message, settings: Settings) -> tuple[bytes, str]:
+    """As `rendered_body`, of the message. settings: they have a template or a preset."""
     if settings.preset is not None:
-        return preset_template(settings.preset).render(given).encode(), PRESETS[settings.preset].media_type
+        preset = PRESETS[settings.preset]
+        return preset.body(message), preset.media_type
     source = settings.template or ""
-    return cached_template(source, escaping_of(source)).render(given).encode(), _MEDIA_TYPES[escaping_of(source)]
+    escaping = escaping_of(source)
+    return _template(source, escaping).render(message.variables()).encode(), _MEDIA_TYPES[escaping]
 
 
 def escaping_of(source: str) -> Literal["json", "none"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, cast
@@ -11,6 +10,7 @@ import msgspec
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
+from qwebhook.render import escaping
 from qwebhook.render.budget import STEPS, LimitPassed, bounded, listed, measured, spend, turns
 
 # Each makes of its first argument something that it goes through one by one.
@@ -68,13 +68,6 @@ TEXT_METHODS = frozenset(
     ]
 )
 DICT_METHODS = frozenset(["get", "items", "keys", "values"])
-_MARKUP = {ord(one): f"\\{one}" for one in "\\`*_{}[]()<>#+!|~@-"}
-# What a chat could take for a mention: to most it is an `@` before a word, to some one within it, too.
-_MENTION = re.compile(
-    r"(?<!\w)@(?=\S)|[@!](?=everyone|here\b|channel|[!&]?\d{15})|<(?=[!@#]|at\b)|[@<!]\Z", re.IGNORECASE
-)
-_NOTHING = "\u200b"
-_LIST_NUMBER = re.compile(r"^(\d+)\.")
 # A round number has no more digits than these to either side.
 _MOST_DIGITS = 15
 
@@ -180,28 +173,19 @@ def _text(value: Any) -> str:
 
 
 def _cut(value: Any, length: int) -> str:
-    text = _text(value)
-    return text if len(text) <= length else text[: max(length - 1, 0)] + "…"
+    return escaping.cut(_text(value), length)
 
 
 def _slack(value: Any) -> str:
-    """Slack's own escaping, without which a name could mention a whole channel. There is none for `*` and the like."""
-    text = _text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = escaping.slack(_text(value))
     bounded(len(text))
     return text
 
 
 def _markdown(value: Any) -> str:
-    r"""Nothing in the text is markup: each character that could be has a `\` before it."""
     text = _text(value)
     spend(len(text) // 4)
-    escaped = text.translate(_MARKUP)
-    return _LIST_NUMBER.sub(r"\1\.", escaped) if escaped[:1].isdigit() else escaped
-
-
-def mentioning_nobody(text: str) -> str:
-    """The text with something unseen in what a chat could take for a mention; mail addresses stay as they are."""
-    return _MENTION.sub(lambda found: found[0] + _NOTHING, text)
+    return escaping.markdown(text)
 
 
 def limited_range(*arguments: int) -> list[int]:

@@ -1,10 +1,11 @@
-"""What a template is given of an event: its envelope in one form, and what happened in words."""
+"""A message of an event: its envelope in one form, and what happened in words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import msgspec
 from qwebhook.model import catalogue
 from qwebhook.model.webhook import Webhook
 
+_decode = msgspec.json.Decoder().decode
 # What is known of a user, a space or an app, by the kind.
 Names = Mapping[str, Mapping[str, str]]
 NO_NAMES: Names = MappingProxyType({})
@@ -21,8 +23,8 @@ SOMEBODY = "Somebody"
 # Types whose telling is remembered.
 _TYPES_KEPT = 1000
 SHOWN = 200
-_PLACE = re.compile(r"\{([a-zA-Z.]+)\}")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLACE = re.compile(r"\{data\.([a-zA-Z.]+)\}")
+_is_identifier = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _LEGACY = {"eventId": "id", "eventType": "type", "eventTime": "time", "tenantId": "tenantid", "userId": "userid"}
 _EXTENSIONS = {
     "tenantId": "tenantid",
@@ -31,9 +33,7 @@ _EXTENSIONS = {
     "spaceId": "spaceid",
     "topLevelResourceId": "toplevelresourceid",
 }
-_NOTHING_GIVEN = dict.fromkeys(
-    ("id", "source", "type", "time", "tenantid", "userid", "ownerid", "spaceid", "toplevelresourceid")
-)
+_NAMES = ("id", "source", "type", "time", "tenantid", "userid", "ownerid", "spaceid", "toplevelresourceid")
 # Where a person can look at what an event is about, below the tenant's address.
 _LINKS = {"app": "/sense/app/{id}", "user": "/console/users"}
 
@@ -45,66 +45,89 @@ class Text(msgspec.Struct):
     kind: str
 
 
+_PLAIN = Text("{title}: {what}", "")
+
+
 def mentioned(body: bytes, event_type: str) -> dict[str, str]:
     """The ids of the user, space and app that an event mentions, by their kind."""
-    event = _event(msgspec.json.decode(body))
-    return _mentioned(event, event["data"], _telling(event_type).kind)
+    event = _event(_decode(body))
+    user, space, app = _mentioned(event, event["data"], _telling(event_type).kind)
+    return {kind: one for kind, one in (("user", user), ("space", space), ("app", app)) if one}
 
 
-def variables(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_NAMES) -> dict[str, Any]:
-    """The variables of a template.
+class Message(msgspec.Struct, frozen=True):
+    """What presets make their bodies of, and, as `variables`, what templates are given.
 
-    names: what is known, beyond their ids, of the user, space and app that the event mentions.
     event: the envelope, both forms alike, with `data`. data: that of the event. type, title: the event type, and in
-    words. text: a sentence of what happened. who, what, when: parts of it. link: where to look at it, "" if that is not
-    known. webhook: its id and name. user, space, app: each with its id, name and email, as far as they are known; the
-    id stands for a name that is not.
+    words. text: a sentence of what happened. who, what, when: parts of it; "" if it does not say when. link: where to
+    look at it, "" if that is not known. webhook: its id and name. user, space, app: each with its id, name and email,
+    as far as they are known; the id stands for a name that is not.
     """
-    event = _event(msgspec.json.decode(body))
+
+    event: dict[str, Any]
+    data: dict[str, Any]
+    type: str
+    title: str
+    text: str
+    who: str
+    what: str
+    when: str
+    link: str
+    webhook: dict[str, str]
+    user: dict[str, str]
+    space: dict[str, str]
+    app: dict[str, str]
+
+    def variables(self) -> dict[str, Any]:
+        """Those of a template: the fields by their names."""
+        return msgspec.structs.asdict(self)
+
+
+def message_of(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_NAMES) -> Message:
+    """body, event_type: the event's. names: what is known, beyond their ids, of the user, space and app in it."""
+    event = _event(_decode(body))
     data = event["data"]
-    title, kind, parts = _telling(event_type)
-    ids = _mentioned(event, data, kind)
-    user = _about(ids.get("user", ""), names.get("user"))
-    space = _about(ids.get("space", ""), names.get("space"))
-    app = _about(ids.get("app", ""), names.get("app"))
-    given = {"who": _who(event, user), "what": _what(event, data, app), "data": data}
-    said = "".join([part if isinstance(part, str) else _shown(_at(given, part)) for part in parts])
-    return {
-        "event": event,
-        "data": data,
-        "type": event_type,
-        "title": title,
-        "text": said or f"{title}: {given['what']}",
-        "who": given["who"],
-        "what": given["what"],
-        "when": event["time"] or "",
-        "link": _link(webhook.qwebhook.tenant_url, kind, event, data),
-        "webhook": {"id": webhook.id, "name": webhook.name},
-        "user": user,
-        "space": space,
-        "app": app,
-    }
+    title, kind, sentence, places = _telling(event_type)
+    user_id, space_id, app_id = _mentioned(event, data, kind)
+    user, app = _about(user_id, names.get("user")), _about(app_id, names.get("app"))
+    who, what = _who(event, user), _what(event, data, app)
+    when = event["time"]
+    return Message(
+        event=event,
+        data=data,
+        type=event_type,
+        title=title,
+        text=sentence.format(*[_shown(_at(data, steps)) for steps in places], title=title, who=who, what=what),
+        who=who,
+        what=what,
+        when=when if isinstance(when, str) else "",
+        link=_link(webhook.qwebhook.tenant_url, kind, event, data),
+        webhook={"id": webhook.id, "name": webhook.name},
+        user=user,
+        space=_about(space_id, names.get("space")),
+        app=app,
+    )
 
 
 class _Telling(NamedTuple):
-    """How an event type is told. parts: of the sentence, texts and, as steps, places in the event."""
+    """How an event type is told. sentence: a format with `title`, `who`, `what` and, by number, what lies in the data
+    at `places`, which are given as steps.
+    """
 
     title: str
     kind: str
-    parts: list[str | tuple[str, ...]]
+    sentence: str
+    places: list[list[str]]
 
 
 @lru_cache(_TYPES_KEPT)
 def _telling(event_type: str) -> _Telling:
     known = catalogue.event_type(event_type)
     title = known.title if known else _humanised(event_type)
-    text = _texts().get(catalogue.canonical(event_type))
-    if text is None:
-        return _Telling(title, "", [])
-    parts = [
-        tuple(part.split(".")) if number % 2 else part for number, part in enumerate(_PLACE.split(text.text)) if part
-    ]
-    return _Telling(title, text.kind, parts)
+    text = _texts().get(catalogue.canonical(event_type), _PLAIN)
+    places = [place.split(".") for place in _PLACE.findall(text.text)]
+    numbers = count()
+    return _Telling(title, text.kind, _PLACE.sub(lambda _: f"{{{next(numbers)}}}", text.text), places)
 
 
 def _about(identifier: str, known: Mapping[str, str] | None) -> dict[str, str]:
@@ -112,29 +135,30 @@ def _about(identifier: str, known: Mapping[str, str] | None) -> dict[str, str]:
     return {**about, **known} if known else about
 
 
-def _mentioned(event: Mapping[str, Any], data: Mapping[str, Any], kind: str) -> dict[str, str]:
-    about = (event.get("toplevelresourceid") or data.get("id")) if kind == "app" else None
-    given = {
-        "user": event.get("userid"),
-        "space": event.get("spaceid") or data.get("spaceId"),
-        "app": data.get("appId") or about,
-    }
-    # What could be anything but an id is not asked for.
-    return {one: value for one, value in given.items() if isinstance(value, str) and _IDENTIFIER.fullmatch(value)}
+def _mentioned(event: Mapping[str, Any], data: Mapping[str, Any], kind: str) -> tuple[str, str, str]:
+    """The ids of the user, space and app; "" for what is not mentioned."""
+    app = data.get("appId") or ((event["toplevelresourceid"] or data.get("id")) if kind == "app" else None)
+    return _identifier(event["userid"]), _identifier(event["spaceid"] or data.get("spaceId")), _identifier(app)
+
+
+def _identifier(value: Any) -> str:
+    """What could be anything but an id is neither asked for nor linked to."""
+    return value if isinstance(value, str) and _is_identifier(value) else ""
 
 
 def _event(body: Any) -> dict[str, Any]:
-    """The envelope in CloudEvents' names; what it has beyond them stays."""
-    given: dict[str, Any] = body if isinstance(body, dict) else {}
-    event: dict[str, Any] = _NOTHING_GIVEN | given
-    extensions = given.get("extensions")
-    for holder, names in ((given, _LEGACY), (extensions, _EXTENSIONS)):
-        if not isinstance(holder, dict) or names.keys().isdisjoint(holder):
-            continue
-        for old in names.keys() & holder.keys():
-            if event.get(names[old]) is None and holder[old] is not None:
-                event[names[old]] = holder[old]
-    data = given.get("data")
+    """The envelope in CloudEvents' names, made of the decoded one; what it has beyond them stays."""
+    event: dict[str, Any] = body if isinstance(body, dict) else {}
+    for name in _NAMES:
+        if name not in event:
+            event[name] = None
+    extensions = event.get("extensions")
+    for holder, names in ((event, _LEGACY), (extensions, _EXTENSIONS)):
+        if isinstance(holder, dict):
+            for old in holder.keys() & names:
+                if event[names[old]] is None:
+                    event[names[old]] = holder[old]
+    data = event.get("data")
     event["data"] = data if isinstance(data, dict) else {"value": data} if data is not None else {}
     return event
 
@@ -142,7 +166,7 @@ def _event(body: Any) -> dict[str, Any]:
 def _who(event: Mapping[str, Any], user: Mapping[str, str]) -> str:
     if user["name"] != user["id"]:
         return _shown(user["name"])
-    identifier = event.get("userid")
+    identifier = event["userid"]
     return f"User {_shown(identifier)}" if identifier else SOMEBODY
 
 
@@ -151,13 +175,15 @@ def _what(event: Mapping[str, Any], data: Mapping[str, Any], app: Mapping[str, s
     for value in (data.get("name"), data.get("title"), data.get("email"), found, data.get("appId"), data.get("id")):
         if isinstance(value, str) and value.strip():
             return _shown(value)
-    return _shown(event.get("toplevelresourceid") or event.get("id") or "")
+    return _shown(event["toplevelresourceid"] or event["id"] or "")
 
 
 def _link(tenant: str | None, kind: str, event: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     path = _LINKS.get(kind)
-    identifier = data.get("appId") or event.get("toplevelresourceid") or data.get("id")
-    if not tenant or not path or not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
+    if not tenant or not path:
+        return ""
+    identifier = _identifier(data.get("appId") or event["toplevelresourceid"] or data.get("id"))
+    if not identifier:
         return ""
     return tenant.rstrip("/") + path.format(id=identifier)
 

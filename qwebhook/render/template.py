@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from qwebhook.model.errors import InvalidInput, RenderFailed
 from qwebhook.render.budget import TOO_LONG, Budget, LimitPassed, within_budget
-from qwebhook.render.filters import Ready, mentioning_nobody
+from qwebhook.render.escaping import mentioning_nobody
+from qwebhook.render.filters import Ready
 from qwebhook.render.sandbox import Sandbox
 
 Escaping = Literal["none", "json", "html", "chat"]

@@ -55,6 +55,12 @@ def test_reading_in_a_pipe(cli: Cli, arguments: list[str]) -> None:
     assert not loaded(cli, *arguments) & HEAVY
 
 
+def test_presets_do_without_the_template_engine(cli: Cli) -> None:
+    created = loaded(cli, "create", "x", "--url", "https://example.com/", "--event", "com.qlik.v1.app.created",
+                     "--preset", "slack")  # fmt: skip
+    assert not (created | loaded(cli, "preview", "x")) & {"jinja2", "markupsafe"}
+
+
 def test_reading_from_a_server_loads_its_client_and_no_database(cli: Cli) -> None:
     with Tenant() as tenant:
         tenant.webhooks.add(name="x")

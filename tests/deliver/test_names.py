@@ -12,7 +12,7 @@ import pytest
 from qwebhook.deliver import names as names_module
 from qwebhook.deliver.names import NameFinder
 from qwebhook.model.errors import Unavailable
-from qwebhook.render.message import variables
+from qwebhook.render.message import message_of
 from tests.builders import APP_CREATED, cloud_event_body, webhook
 from tests.deliver.virtual_time import VirtualLoop, run_virtually
 
@@ -132,9 +132,9 @@ def test_what_is_no_id_is_not_asked_for(identifier: Any) -> None:
 
 def test_names_are_told_in_place_of_ids() -> None:
     event = cloud_event_body(type=APP_CREATED, userid="u1", data={"id": "a1"}, toplevelresourceid="a1")
-    bare = variables(event, APP_CREATED, webhook())
-    assert (bare["who"], bare["what"], bare["user"]["name"], bare["app"]["name"]) == ("User u1", "a1", "u1", "a1")
-    assert bare["space"]["id"] in ("", "space-one")
-    named = variables(event, APP_CREATED, webhook(), {"user": {"name": "Robin"}, "app": {"name": "Sales"}})
-    assert (named["who"], named["what"]) == ("Robin", "Sales")
-    assert named["text"] == "Robin created the app Sales"
+    bare = message_of(event, APP_CREATED, webhook())
+    assert (bare.who, bare.what, bare.user["name"], bare.app["name"]) == ("User u1", "a1", "u1", "a1")
+    assert bare.space["id"] in ("", "space-one")
+    named = message_of(event, APP_CREATED, webhook(), {"user": {"name": "Robin"}, "app": {"name": "Sales"}})
+    assert (named.who, named.what) == ("Robin", "Sales")
+    assert named.text == "Robin created the app Sales"

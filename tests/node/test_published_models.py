@@ -50,7 +50,7 @@ def all_messages(preset: str) -> list[Any]:
 
 def changed(preset: str, old: str, new: str) -> Any:
     """A message with a mistake."""
-    text = rendered(preset, *messages()[0])
+    text = json.dumps(json.loads(rendered(preset, *messages()[0])))
     assert old in text
     return json.loads(text.replace(old, new, 1))
 

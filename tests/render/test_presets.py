@@ -12,8 +12,8 @@ from slack_sdk.models.blocks import Block
 
 from qwebhook.model import catalogue
 from qwebhook.model.webhook import Settings
-from qwebhook.render.message import variables
-from qwebhook.render.presets import PRESETS, preset_template
+from qwebhook.render.message import message_of
+from qwebhook.render.presets import PRESETS
 from tests.builders import legacy_event_body, webhook
 
 TEXTS = Path(__file__).with_name("texts.txt")
@@ -30,7 +30,7 @@ def sample(event_type: str, **data: Any) -> bytes:
 
 
 def rendered(preset: str, event_type: str, body: bytes) -> str:
-    return preset_template(preset).render(variables(body, event_type, WEBHOOK))
+    return PRESETS[preset].body(message_of(body, event_type, WEBHOOK)).decode()
 
 
 def messages() -> list[tuple[str, bytes]]:
@@ -124,39 +124,39 @@ def test_every_type_has_a_text_of_its_own() -> None:
 def all_texts() -> str:
     lines = []
     for event_type in TYPES:
-        given = variables(sample(event_type), event_type, WEBHOOK)
-        lines.append(f"{event_type}\n  {given['title']}: {given['text']}\n  {given['link'] or 'no link'}\n")
+        told = message_of(sample(event_type), event_type, WEBHOOK)
+        lines.append(f"{event_type}\n  {told.title}: {told.text}\n  {told.link or 'no link'}\n")
     return "\n".join(lines)
 
 
 def test_a_renamed_type_has_the_same_text() -> None:
-    renamed = variables(sample("com.qlik.v1.app.created"), "com.qlik.app.created", WEBHOOK)
-    assert renamed["text"].endswith("created the app Sales overview")
+    renamed = message_of(sample("com.qlik.v1.app.created"), "com.qlik.app.created", WEBHOOK)
+    assert renamed.text.endswith("created the app Sales overview")
 
 
 def test_both_envelopes_are_read_alike() -> None:
-    given = variables(legacy_event_body(), "com.qlik.v1.app.created", WEBHOOK)
-    assert given["event"]["id"]
-    assert given["event"]["userid"]
-    assert given["who"].startswith("User ")
-    assert given["event"]["type"] == "com.qlik.v1.app.created"
+    told = message_of(legacy_event_body(), "com.qlik.v1.app.created", WEBHOOK)
+    assert told.event["id"]
+    assert told.event["userid"]
+    assert told.who.startswith("User ")
+    assert told.event["type"] == "com.qlik.v1.app.created"
 
 
 @pytest.mark.parametrize("data", [None, 5, "text", [], ["a"], {"name": ""}, {"name": 5}])
 def test_any_data_has_a_text(data: Any) -> None:
     body = json.dumps({"specversion": "1.0", "id": "e1", "source": "s", "type": "com.example.paid", "data": data})
-    given = variables(body.encode(), "com.example.paid", WEBHOOK)
-    assert given["text"] == "Example paid: e1"
+    told = message_of(body.encode(), "com.example.paid", WEBHOOK)
+    assert told.text == "Example paid: e1"
     for preset in PRESETS:
-        preset_template(preset).render(given)
+        assert PRESETS[preset].body(told)
 
 
 @pytest.mark.parametrize("identifier", ["../../evil", "a b", "x" * 100, 5, "a?b", "javascript:1"])
 def test_only_an_id_gets_into_a_link(identifier: Any) -> None:
     body = json.loads(sample("com.qlik.v1.app.created", id=identifier))
     body["toplevelresourceid"] = identifier
-    assert variables(json.dumps(body).encode(), "com.qlik.v1.app.created", WEBHOOK)["link"] == ""
-    assert variables(sample("com.qlik.v1.app.created"), "com.qlik.v1.app.created", webhook())["link"] == ""
+    assert message_of(json.dumps(body).encode(), "com.qlik.v1.app.created", WEBHOOK).link == ""
+    assert message_of(sample("com.qlik.v1.app.created"), "com.qlik.v1.app.created", webhook()).link == ""
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
 from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
-from qwebhook.render.body import rendered_body
+from qwebhook.model.webhook import Settings
+from qwebhook.render.body import body_of
 from qwebhook.render.budget import Budget
-from qwebhook.render.message import NO_NAMES, Names, variables
-from qwebhook.render.presets import preset_template
+from qwebhook.render.message import NO_NAMES, Message, Names, message_of
+from qwebhook.render.presets import PRESETS
 from qwebhook.render.template import cached_template
 
 TOTAL_SECONDS = 15.0
@@ -40,25 +41,26 @@ def prepare(
     """The mail as `body`, and its header as headers; `Bcc` says whom it goes to beside. Raises RenderFailed."""
     webhook = endpoint.webhook
     target = read_mailto(webhook.url)
-    given = variables(body, event_type, webhook, names)
-    message = EmailMessage(policy=SMTP_POLICY)
+    told = message_of(body, event_type, webhook, names)
+    given = told.variables()
+    mail = EmailMessage(policy=SMTP_POLICY)
     budget = Budget()  # of all that the URL holds: there may be many addresses
     to, cc, bcc = (_addresses(part, given, budget) for part in (target.to, target.cc, target.bcc))
-    message["To"] = ", ".join(to)
+    mail["To"] = ", ".join(to)
     if cc:
-        message["Cc"] = ", ".join(cc)
+        mail["Cc"] = ", ".join(cc)
     subject = cached_template(target.subject or "{{ title }}: {{ what }}", "none").render(given, budget)
-    message["Subject"] = _one_line(subject)[:SUBJECT_LIMIT] or event_type
-    message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
-    message["Message-ID"] = f"<{message_id(key, webhook.id)}@qwebhook>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
+    mail["Subject"] = _one_line(subject)[:SUBJECT_LIMIT] or event_type
+    mail["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
+    mail["Message-ID"] = f"<{message_id(key, webhook.id)}@qwebhook>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
     if test:
-        message["X-Qwebhook-Test"] = "true"
-    _set_content(message, endpoint, event_type, body, given, names)
-    headers = {name: str(value) for name, value in message.items()}
+        mail["X-Qwebhook-Test"] = "true"
+    _set_content(mail, told, webhook.qwebhook)
+    headers = {name: str(value) for name, value in mail.items()}
     if bcc:
         headers["Bcc"] = ", ".join(bcc)
-    return PreparedRequest(webhook.url, headers, headers, message.as_bytes(), method="MAIL")
+    return PreparedRequest(webhook.url, headers, headers, mail.as_bytes(), method="MAIL")
 
 
 def _one_line(text: str) -> str:
@@ -81,18 +83,15 @@ def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> l
     return addresses[:MAX_RECIPIENTS]
 
 
-def _set_content(
-    message: EmailMessage, endpoint: Endpoint, event_type: str, body: bytes, given: dict[str, Any], names: Names
-) -> None:
+def _set_content(mail: EmailMessage, message: Message, settings: Settings) -> None:
     """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
-    settings = endpoint.webhook.qwebhook
     if settings.template is not None or settings.preset not in (None, "html-mail"):
-        made, media_type = rendered_body(endpoint.webhook, event_type, body, names)
+        made, media_type = body_of(message, settings)
         kind = "html" if made.lstrip()[:1] == b"<" else "plain"
-        message.set_content(made.decode(), subtype=kind if media_type.startswith("text/plain") else "plain")
+        mail.set_content(made.decode(), subtype=kind if media_type.startswith("text/plain") else "plain")
         return
-    message.set_content(preset_template("text").render(given))
-    message.add_alternative(preset_template("html-mail").render(given), subtype="html")
+    mail.set_content(PRESETS["text"].body(message).decode())
+    mail.add_alternative(PRESETS["html-mail"].body(message).decode(), subtype="html")
 
 
 class _Turned(Exception):

@@ -18,10 +18,10 @@ from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
-from qwebhook.render.body import escaping_of, rendered_body
-from qwebhook.render.filters import mentioning_nobody
-from qwebhook.render.message import NO_NAMES, Names, variables
-from qwebhook.render.presets import preset_template
+from qwebhook.render.body import body_of, escaping_of
+from qwebhook.render.escaping import mentioning_nobody
+from qwebhook.render.message import NO_NAMES, Names, message_of
+from qwebhook.render.presets import PRESETS
 from qwebhook.render.template import cached_template
 
 INSTALL = "pip install 'qwebhook[notify]'"
@@ -29,8 +29,8 @@ TOTAL_SECONDS = 15.0
 THREADS = 4  # of each service
 
 
-class Message(msgspec.Struct):
-    """What is told."""
+class Notice(msgspec.Struct):
+    """What a service is told."""
 
     title: str
     text: str
@@ -39,17 +39,17 @@ class Message(msgspec.Struct):
 def prepare(endpoint: Endpoint, event_type: str, body: bytes, names: Names = NO_NAMES) -> PreparedRequest:
     """The message as `body`. event_type, body: the event's. Raises RenderFailed."""
     webhook = endpoint.webhook
-    given = variables(body, event_type, webhook, names)
-    source = webhook.qwebhook.template
+    message = message_of(body, event_type, webhook, names)
+    settings = webhook.qwebhook
     # Whom a template mentions is the operator's to say, and not the event's.
-    if source is not None and escaping_of(source) == "none":
-        text = cached_template(source, "chat").render(given)
-    elif source is not None or webhook.qwebhook.preset is not None:
-        text = mentioning_nobody(rendered_body(webhook, event_type, body, names)[0].decode())
+    if settings.template is not None and escaping_of(settings.template) == "none":
+        text = cached_template(settings.template, "chat").render(message.variables())
+    elif settings.template is not None or settings.preset is not None:
+        text = mentioning_nobody(body_of(message, settings)[0].decode())
     else:
-        text = mentioning_nobody(preset_template("text").render(given))
-    message = Message(str(given["title"]), text)
-    return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(message), method="NOTIFY")
+        text = mentioning_nobody(PRESETS["text"].body(message).decode())
+    notice = Notice(message.title, text)
+    return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(notice), method="NOTIFY")
 
 
 class Notifier:
@@ -86,7 +86,7 @@ def _tell(name: str, url: str, body: bytes) -> Settled:
         from apprise.conversion import convert_between
     except ImportError:
         return Settled("never", f"notify needs a library: {INSTALL}")
-    message = msgspec.json.decode(body, type=Message)
+    notice = msgspec.json.decode(body, type=Notice)
     # Nothing of an event is to be taken for a file or an address to attach, and no file is to be read for storage.
     asset = apprise.AppriseAsset(
         async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY, interpret_escapes=False
@@ -98,8 +98,8 @@ def _tell(name: str, url: str, body: bytes) -> Settled:
         try:
             # Not by `Apprise.notify`, which does the same on threads that all services share.
             wanted = service.resolve_format(apprise.NotifyFormat.TEXT)
-            text = convert_between(apprise.NotifyFormat.TEXT, wanted, message.text)  # type: ignore[no-untyped-call]
-            done = service.notify(body=text, title=message.title, body_format=wanted)
+            text = convert_between(apprise.NotifyFormat.TEXT, wanted, notice.text)  # type: ignore[no-untyped-call]
+            done = service.notify(body=text, title=notice.title, body_format=wanted)
         except Exception as error:  # its plugins are many, and of many hands
             return Settled("again", f"{name} was not told: {type(error).__name__}")
     if done:

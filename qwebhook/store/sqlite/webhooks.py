@@ -239,7 +239,7 @@ def _as_read(draft: WebhookDraft) -> Webhook:
 
 
 def _check_rendering(url: str, settings: Settings) -> None:
-    # The template engine takes longer to import than a short command may last.
+    # Most webhooks have none of these, and need not wait for what they import.
     if (settings.preset, settings.template, settings.sheet) != (None, None, None) or is_template(url):
         from qwebhook.render.body import check_rendering
 

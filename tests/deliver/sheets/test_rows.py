@@ -13,14 +13,14 @@ from qwebhook.model.errors import InvalidWebhook, RenderFailed
 from qwebhook.model.sheet import SheetSettings
 from qwebhook.model.webhook import Settings, check_fields
 from qwebhook.render.body import check_rendering
-from qwebhook.render.message import variables
+from qwebhook.render.message import message_of
 from tests.builders import webhook
 from tests.deliver.sheets.writing import COLUMNS, CREATED, DELETED, NOW, at, user
 
 
 def change(sheet: SheetSettings, event: tuple[str, bytes]) -> Change:
     kind, body = event
-    return change_of(sheet, kind, variables(body, kind, webhook()), NOW)
+    return change_of(sheet, kind, message_of(body, kind, webhook()).variables(), NOW)
 
 
 def test_without_columns_a_row_says_what_happened() -> None:

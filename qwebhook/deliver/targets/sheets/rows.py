@@ -14,7 +14,7 @@ from qwebhook.model.errors import RenderFailed
 from qwebhook.model.sheet import ID_COLUMN, ID_PLACE, MARK_COLUMN, Mode, SheetSettings, columns_of, is_template
 from qwebhook.model.timestamps import to_rfc3339
 from qwebhook.render.budget import Budget
-from qwebhook.render.message import NO_NAMES, Names, found, variables
+from qwebhook.render.message import NO_NAMES, Names, found, message_of
 from qwebhook.render.template import cached_template
 
 Cell = str | int | float | bool | None
@@ -38,7 +38,7 @@ class Change(msgspec.Struct, omit_defaults=True):
 def prepare(endpoint: Endpoint, event_type: str, body: bytes, now: int, names: Names = NO_NAMES) -> PreparedRequest:
     """The change as `body`. event_type, body: the event's. now: ms since the epoch. Raises RenderFailed."""
     webhook = endpoint.webhook
-    given = variables(body, event_type, webhook, names)
+    given = message_of(body, event_type, webhook, names).variables()
     change = change_of(webhook.qwebhook.sheet or SheetSettings(), event_type, given, now)
     return PreparedRequest(webhook.url, {}, {}, msgspec.json.encode(change), method=change.mode.upper())
 
