@@ -4,7 +4,7 @@
 
 - A preset: the time to make its message of an event, by that of a whole delivery without one (acceptance, delivery over
   HTTP to a sink, record), both in this process and one after the other.
-- A workbook: the time to append 10,000 rows in batches as `serve` makes them, by ten times that of 1,000.
+- A workbook: the time to deliver 10,000 events that wait to it, as `serve` does, by ten times that of 1,000.
 - Mails: 1,000 to a server on loopback, by how many connections.
 
 Medians of the rounds are printed, with the lowest and the highest ratio.
@@ -27,12 +27,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from qwebhook.deliver.lane import TOGETHER_LIMIT
 from qwebhook.deliver.sender import Sender
 from qwebhook.deliver.targets import Allowed, Targets, prepare
-from qwebhook.deliver.targets.sheets.place import opened
-from qwebhook.deliver.targets.sheets.rows import Change
-from qwebhook.deliver.targets.sheets.xlsx_file import write_xlsx
 from qwebhook.deliver.worker import Worker
 from qwebhook.deliver.writer import Writer
 from qwebhook.model import catalogue
@@ -48,6 +44,7 @@ from qwebhook.store.sqlite import SqliteStore
 
 TYPE = "com.qlik.v1.app.created"
 EVENTS = 2000
+AT_ONCE = 1000
 Round = Callable[[], dict[str, float]]
 
 
@@ -94,30 +91,66 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def delivery_seconds() -> float:
-    """Of one of many deliveries over HTTP."""
+    """Of one of many deliveries over HTTP, with their acceptance."""
     sink = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{sink.sockets[0].getsockname()[1]}/"
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore.open(Path(folder) / "bench.db", create=True)
-        store.create_webhook(WebhookDraft(name="bench", url=url, event_types=[TYPE], enabled=True), "bench")
-        observer = Nobody(EVENTS)
-        targets = Targets(Sender(AddressPolicy(["loopback"])))
-        journal = store.open_journal()
-        worker = Worker(targets, observer, clock, lambda: 0.5)
-        writer = Writer(journal, clock, worker.written, print)
-        await worker.start(writer)
-        bodies = [body(number) for number in range(EVENTS)]
-        start = time.perf_counter()
-        await asyncio.gather(*(writer.accept([read_event(one)]) for one in bodies))
-        await observer.done.wait()
-        seconds = (time.perf_counter() - start) / EVENTS
-        worker.stop_starting()
-        await worker.drain(5)
-        await writer.close(5)
-        await targets.close()
-        sink.close()
-        store.close()
+        async with Delivering(Path(folder), url, EVENTS, Sender(AddressPolicy(["loopback"]))) as delivering:
+            bodies = [body(number) for number in range(EVENTS)]
+            await delivering.start()
+            start = time.perf_counter()
+            await delivering.accept(bodies)
+            await delivering.done()
+            seconds = (time.perf_counter() - start) / EVENTS
+    sink.close()
     return seconds
+
+
+async def accepted(writer: Writer, bodies: list[bytes]) -> None:
+    """When all are on disk."""
+    await asyncio.gather(*(writer.accept([read_event(one)]) for one in bodies))
+
+
+class Delivering:
+    """What `serve` does with a webhook, in this process: a store, its writer and a worker."""
+
+    def __init__(self, folder: Path, url: str, events: int, sender: Sender) -> None:
+        self._store = SqliteStore.open(folder / "bench.db", create=True)
+        self._store.create_webhook(WebhookDraft(name="bench", url=url, event_types=[TYPE], enabled=True), "bench")
+        self._observer = Nobody(events)
+        self._targets = Targets(sender, Allowed(folders=[folder]))
+        self._worker = Worker(self._targets, self._observer, clock, lambda: 0.5)
+        self._writer: Writer
+
+    async def leave_waiting(self, bodies: list[bytes]) -> None:
+        """Before the start: what a server that was ended has left in the store."""
+        writer = Writer(self._store.open_journal(), clock, lambda written: None, print)
+        for first in range(0, len(bodies), AT_ONCE):
+            await accepted(writer, bodies[first : first + AT_ONCE])
+        await writer.close(5)
+
+    async def start(self) -> None:
+        """Deliver what waits, and what comes."""
+        self._writer = Writer(self._store.open_journal(), clock, self._worker.written, print)
+        await self._worker.start(self._writer)
+
+    async def accept(self, bodies: list[bytes]) -> None:
+        """Each as a request of its own, all at once."""
+        await accepted(self._writer, bodies)
+
+    async def done(self) -> None:
+        """Until all is on record."""
+        await self._observer.done.wait()
+
+    async def __aenter__(self) -> Delivering:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._worker.stop_starting()
+        await self._worker.drain(5)
+        await self._writer.close(5)
+        await self._targets.close()
+        self._store.close()
 
 
 def presets() -> dict[str, float]:
@@ -137,28 +170,21 @@ def presets() -> dict[str, float]:
     return figures
 
 
-def workbook_seconds(rows: int) -> float:
-    """To append so many, as they come when they all wait."""
-    changes = [
-        Change(
-            "append",
-            "event_id",
-            {"Id": f"u{number}", "Name": f"User {number}", "Size": number, "event_id": str(number)},
-        )
-        for number in range(rows)
-    ]
+async def workbook_seconds(rows: int) -> float:
+    """To append so many that wait when the server starts."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bench.xlsx"
-        start = time.perf_counter()
-        for first in range(0, rows, TOGETHER_LIMIT):
-            with opened(path.parent, path) as place:
-                write_xlsx(place, None, changes[first : first + TOGETHER_LIMIT])
-        return time.perf_counter() - start
+        url = f"xlsx:{folder}/bench.xlsx"
+        async with Delivering(Path(folder), url, rows, Sender(AddressPolicy([]))) as delivering:
+            await delivering.leave_waiting([body(number) for number in range(rows)])
+            start = time.perf_counter()
+            await delivering.start()
+            await delivering.done()
+            return time.perf_counter() - start
 
 
 def workbooks() -> dict[str, float]:
     """Of ten thousand rows by ten times a thousand."""
-    few, many = workbook_seconds(1000), workbook_seconds(10_000)
+    few, many = (asyncio.run(workbook_seconds(rows)) for rows in (1000, 10_000))
     return {"1,000 rows s": few, "10,000 rows s": many, "workbook ratio": many / (10 * few)}
 
 
