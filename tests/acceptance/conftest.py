@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,26 +10,7 @@ import pytest
 from tests.acceptance.processes import Home, Server
 from tests.acceptance.receiver import Receiver
 
-# The longest takes half a minute by itself, and a minute and more beside others.
-LONGEST_TEST = 180
 Serve = Callable[..., Server]
-
-
-@pytest.fixture(autouse=True)
-def _bounded() -> Iterator[None]:
-    """A test that waits for ever fails instead."""
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"the test took more than {LONGEST_TEST} s")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(LONGEST_TEST)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

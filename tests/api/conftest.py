@@ -5,8 +5,6 @@ Tests tell their webhooks apart by names and event types that no other test uses
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,25 +13,7 @@ from tests.acceptance.processes import Home, Server
 from tests.acceptance.receiver import Receiver
 from tests.api.client import CORE, PREFIXES, Client
 
-LONGEST_TEST = 180
 PLENTY = 1_000_000
-
-
-@pytest.fixture(autouse=True)
-def _bounded() -> Iterator[None]:
-    """A test that waits for ever fails instead."""
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"the test took more than {LONGEST_TEST} s")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(LONGEST_TEST)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="package")

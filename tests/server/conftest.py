@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from qwebhook.server import access
 from tests.acceptance.processes import Home, Server
 from tests.acceptance.receiver import Receiver
 from tests.server.asking import Asking
+from tests.server.clock import Clock
 
 Serve = Callable[..., Server]
 
@@ -56,3 +58,11 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What access takes for the time."""
+    clock = Clock()
+    monkeypatch.setattr(access, "time", clock)
+    return clock

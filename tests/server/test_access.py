@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from qwebhook.model.errors import Forbidden, NotAuthorised
-from qwebhook.server import access as access_module
 from qwebhook.server.access import RECHECK_SECONDS, Access
 from qwebhook.store.contract import Role, Token
 from qwebhook.store.sqlite.tokens import token_digest
 from tests.builders import TIME
+from tests.server.clock import Clock
 
 ROLES: tuple[Role, ...] = ("admin", "publisher")
 
@@ -38,20 +38,6 @@ class Tokens:
 
     def version(self) -> int:
         return self.changes
-
-
-class Clock:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(access_module, "time", clock)
-    return clock
 
 
 @pytest.fixture

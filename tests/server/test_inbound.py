@@ -9,12 +9,12 @@ import pytest
 
 from qwebhook.model.errors import NotAuthorised
 from qwebhook.model.signature import qlik_signature, standard_key, standard_signature
-from qwebhook.server import access as access_module
 from qwebhook.server.access import RECHECK_SECONDS
 from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, Signatures, signatures_in
 from qwebhook.store.contract import Inbound
 from tests.builders import SECRET, STANDARD_SECRET
 from tests.deliver.claims import NOW
+from tests.server.clock import Clock
 
 BODY = b'{"a": 1}'
 OTHER = "another-secret-of-32-characters-or-more"
@@ -46,20 +46,6 @@ class Inbounds:
         self.secrets.clear()
         self.changes += 1
         return Inbound(id="1", name=reference, secrets=0, created_at="", created_by_user_id="")
-
-
-class Clock:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(access_module, "time", clock)
-    return clock
 
 
 def gate(*secrets: str) -> InboundSignatures:

@@ -229,20 +229,25 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
+def at_once(script: str, *arguments: object) -> None:
+    """Four processes that run the script, and go on together when each has said that it is ready."""
+    children = [child(script, *arguments) for _ in range(4)]
+    for one in children:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in children:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in children:
+        _, errors = one.communicate(timeout=60)
+        assert (one.returncode, errors) == (0, "")
+
+
 def test_processes_that_make_the_same_store_at_once_share_it(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.db" for number in range(3)]
     for path in paths:
-        children = [child(CREATE_ONE, path) for _ in range(4)]
-        for one in children:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        for one in children:
-            assert one.stdin is not None
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        for one in children:
-            _, errors = one.communicate(timeout=60)
-            assert (one.returncode, errors) == (0, "")
+        at_once(CREATE_ONE, path)
         store = SqliteStore.open(path)
         made = store.list_webhooks(WebhookQuery()).items
         assert len(made) == 4
@@ -376,17 +381,7 @@ SqliteStore.open(Path(sys.argv[1]), migrations=Path(sys.argv[2])).close()
 
 
 def test_processes_that_migrate_at_once_do_it_once(made: Path, longer: Path) -> None:
-    children = [child(MIGRATE, made, longer) for _ in range(4)]
-    for one in children:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    for one in children:
-        assert one.stdin is not None
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    for one in children:
-        _, errors = one.communicate(timeout=60)
-        assert (one.returncode, errors) == (0, "")
+    at_once(MIGRATE, made, longer)
     (backup,) = made.parent.glob("*.bak*")
     assert raw(backup, "PRAGMA user_version") == [(latest(MIGRATIONS),)]
 
