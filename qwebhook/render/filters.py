@@ -129,6 +129,12 @@ def _joined(parts: list[Any]) -> str:
     return "".join(texts)
 
 
+def _slice(part: Any) -> Any:
+    """The part of a text or list that a slice has made."""
+    bounded(len(part)) if isinstance(part, str) else spend(1 + len(part))
+    return part
+
+
 def _join(values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
     values = listed(values)
     if attribute is not None:
@@ -202,6 +208,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "qwebhook_joined": _joined,
     "qwebhook_turns": turns,
     "qwebhook_measured": measured,
+    "qwebhook_slice": _slice,
     "qwebhook_sought": sought,
     "cut": _cut,
     "join": _join,

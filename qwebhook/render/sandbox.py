@@ -111,16 +111,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """`data["items"]` is the value, whatever the name; a part of a text or list is paid for."""
+        """`data["items"]` is the value, whatever the name. Slices do not come by here."""
         if isinstance(obj, dict):
             try:
                 return obj[argument]
             except (KeyError, TypeError):
                 return self.undefined(obj=obj, name=argument)
-        found = super().getitem(obj, argument)
-        if isinstance(argument, slice):
-            bounded(len(found)) if isinstance(found, str) else spend(len(found))
-        return found
+        return super().getitem(obj, argument)
 
     def wrap_str_format(self, value: Any) -> None:
         """`format` is refused with the other methods of texts that are not listed: a width can be any number."""
@@ -162,7 +159,7 @@ def _guard_comparison(comparison: nodes.Compare) -> None:
 
 
 def _guard_within(node: nodes.Node) -> None:
-    """Put what counts around each part that could grow: `~`, and lists that are written down."""
+    """Put what counts around each part that could grow: `~`, slices, and lists that are written down."""
     for child in node.iter_child_nodes():
         _guard_within(child)
     for field in node.fields:
@@ -176,6 +173,8 @@ def _guard_within(node: nodes.Node) -> None:
 def _guarded(node: Any) -> Any:
     if isinstance(node, nodes.Concat):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "qwebhook_joined")
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+        return _filtered(node, "qwebhook_slice")
     if isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
         return _filtered(node, "qwebhook_measured")
     return node

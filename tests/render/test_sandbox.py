@@ -77,6 +77,8 @@ REPEATED = (
         "{% for a in range(3000) %}{{ big.count('yx') }}{% endfor %}",
         "{% for a in range(3000) %}{{ 'yx' in big }}{% endfor %}",
         "{% for a in range(3000) %}{{ big == big ~ '' }}{% endfor %}",
+        "{% for a in range(3000) %}{% set b = big[1:] %}{% endfor %}",
+        "{% set many = range(50000) %}{% for a in range(3000) %}{% for b in many[1:][:1] %}{% endfor %}{% endfor %}",
         "{% macro f(x) %}{{ x }}{{ x }}{% endmacro %}{{ " + "f(" * 30 + "'a'" + ")" * 30 + " }}",
         "{{ namespace }}",
         "{{ x.upper }}",
@@ -125,6 +127,13 @@ def test_a_mistake_is_told_with_its_place(source: str, words: str) -> None:
 def test_what_is_not_there_is_named(source: str, words: str, escaping: str) -> None:
     with pytest.raises(RenderFailed, match=words.replace("+", r"\+")):
         rendered(source, escaping, data={"name": "a"})
+
+
+def test_parts_of_texts_and_lists() -> None:
+    source = "{{ x[1:3] }} {{ x[::-1] }} {{ many[:2] | join('-') }} {% for a in many[1:] %}{{ a }}{% endfor %}"
+    assert rendered(source, x="text", many=[1, 2, 3]) == "ex txet 1-2 23"
+    with pytest.raises(RenderFailed, match="'nope' is undefined"):
+        rendered("{{ nope[1:] }}")
 
 
 def test_ordinary_templates_work() -> None:
