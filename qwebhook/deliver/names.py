@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qwebhook.deliver.daemon_threads import DaemonThreads
+from qwebhook.model.decoding import NOT_JSON
 from qwebhook.render.message import Names, mentioned
 
 PATIENCE_SECONDS = 1.0
@@ -41,7 +42,10 @@ class NameFinder:
 
     async def of(self, event_type: str, body: bytes) -> Names:
         """What is known by now, or within a second, of what an event mentions, by its kind."""
-        wanted = mentioned(body, event_type)
+        try:
+            wanted = mentioned(body, event_type)
+        except NOT_JSON:  # what cannot be read is for whoever renders it to tell
+            return {}
         asked = [future for one in wanted.items() if (future := self._asking(one)) is not None]
         if asked and self._loop.time() >= self._trouble_until:
             _, late = await asyncio.wait(asked, timeout=PATIENCE_SECONDS)

@@ -16,6 +16,7 @@ _EXPECTED = re.compile(r"Expected `(.+)`, got `(.+)`")
 # Such as: Expected `int` <= 100, or `array` of length >= 1
 _LIMIT = re.compile(r"Expected `\w+` (of length )?(>=|<=) (\d+)")
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.+)`", re.DOTALL)
+_SOME_MEMBER = re.compile(r"(\[\.\.\.\])+$")
 _ENUM = "Invalid enum value "
 _WANTED = {
     "str": "text",
@@ -65,7 +66,7 @@ def misfit(error: msgspec.ValidationError, wanted: Any = None, at: str = "") -> 
         words = f"is {what.removeprefix(_ENUM)[:_SHOWN]}, {choices}"
     else:
         words = f"does not fit ({what[:1].lower()}{what[1:]})".replace("`", "'")
-    return path.removesuffix("[...]").lstrip("."), words
+    return _SOME_MEMBER.sub("", path).lstrip("."), words
 
 
 def _wanted(kinds: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from qwebhook.deliver import worker as worker_module
 from qwebhook.deliver.lane import READY_LIMIT
+from qwebhook.deliver.names import NameFinder
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import Targets
 from qwebhook.deliver.worker import Worker
@@ -21,12 +22,12 @@ from qwebhook.model.backoff import SPAN
 from qwebhook.model.delivery import Exchange, Outcome, Reply
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import QwebhookError
-from qwebhook.model.event import Event
+from qwebhook.model.event import Event, read_event
 from qwebhook.model.patch import replacements
 from qwebhook.model.webhook import Settings, Webhook
-from qwebhook.store.contract import Claim, Journal, Recording, Written
+from qwebhook.store.contract import Claim, DeliveryQuery, Journal, Recording, Written
 from qwebhook.store.sqlite import SqliteStore
-from tests.builders import USER, event, webhook_draft
+from tests.builders import USER, cloud_event_body, event, webhook_draft
 from tests.store.recordings import DAY, retry
 
 OK = Reply(200, [], b"")
@@ -77,8 +78,9 @@ class Engine:
         self.observer = Observer()
         self.failed: list[QwebhookError] = []
 
-    async def start(self) -> None:
-        self.worker = Worker(Targets(self.sender), self.observer, now, lambda: 0.5)  # type: ignore[arg-type]
+    async def start(self, names: NameFinder | None = None) -> None:
+        targets = Targets(self.sender, names=names)  # type: ignore[arg-type]
+        self.worker = Worker(targets, self.observer, now, lambda: 0.5)
         self.writer = Writer(self.journal, now, self.worker.written, self.failed.append)
         await self.worker.start(self.writer)
 
@@ -160,6 +162,25 @@ def test_bodies_beyond_what_may_be_kept_in_memory_go_out_in_order(
         assert engine.sender.sent[url("one")] == ids(60)
 
     with_engine(store, test)
+
+
+def test_an_event_of_which_no_message_can_be_made_is_dead_and_holds_up_none(store: SqliteStore) -> None:
+    """JSON may have numbers that nothing can hold; they are forwarded, and cannot be rendered."""
+
+    async def test(engine: Engine) -> None:
+        engine.create("one", qwebhook=Settings(ordering="strict", template='{"id": "{{ event.id }}"}'))
+        await engine.start(NameFinder(lambda kind, identifier: {}))
+        endless = cloud_event_body(id="endless", data={"size": 17}).replace(b"17", b"1e999")
+        await engine.writer.accept([read_event(endless)])
+        await engine.publish("after")
+        await engine.settled()
+        assert engine.sender.sent[url("one")] == ["after"]
+        (after, dead) = store.list_deliveries(DeliveryQuery()).items
+        assert (dead.qwebhook.state, dead.qwebhook.attempts) == ("dead", 1)
+        assert dead.status_message == "the event cannot be read: it does not fit (number out of range)"
+        assert after.qwebhook.state == "delivered"
+
+    with_engine(store, test, started=False)
 
 
 def test_what_is_pending_at_the_start_goes_out_in_order(store: SqliteStore) -> None:
