@@ -114,7 +114,7 @@ def send(
         targets = Targets(Sender(AddressPolicy([])), Allowed(mail=server))
         target = endpoint(webhook(url=url, event_types=[TYPE], **fields))
         try:
-            prepared = [prepare(target, number.to_bytes(16), TYPE, body(), NOW) for number in range(times)]
+            prepared = [prepare(target, number.to_bytes(16), TYPE, given or body(), NOW) for number in range(times)]
             return list(await asyncio.gather(*(targets.send(target, one) for one in prepared)))
         finally:
             await targets.close()
@@ -153,6 +153,21 @@ def test_a_template_is_the_text(serve: Serve, keeping: Keeping) -> None:
     (part,) = [keeping.mails[0][1]]
     assert part.get_content_type() == "text/plain"
     assert part.get_content().strip() == "Hello Robin Example & all"
+
+
+@pytest.mark.parametrize("made", [Settings(template="{{ data.name }} is here"), Settings(preset="text")])
+def test_no_event_makes_a_page_of_a_text(serve: Serve, keeping: Keeping, made: Settings) -> None:
+    send(serve(), "mailto:a@example.com", body(name="<b>Robin</b>"), qwebhook=made)
+    assert keeping.mails[0][1].get_content_type() == "text/plain"
+
+
+@pytest.mark.parametrize("before", ["", " \n{# a page #}{% set a = 1 %}\n"])
+def test_a_template_of_a_page_escapes_what_the_event_says(serve: Serve, keeping: Keeping, before: str) -> None:
+    template = before + "<p>{{ data.name }} &amp; all</p>"
+    send(serve(), "mailto:a@example.com", body(name="<script>alert(1)</script>"), qwebhook=Settings(template=template))
+    (part,) = [keeping.mails[0][1]]
+    assert part.get_content_type() == "text/html"
+    assert part.get_content().strip() == "<p>&lt;script&gt;alert(1)&lt;/script&gt; &amp; all</p>"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 import ssl
 import time
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
-from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
+from qwebhook.model.mail import MailServer, is_address, read_mailto
 from qwebhook.model.webhook import Settings
 from qwebhook.render.body import body_of
 from qwebhook.render.budget import Budget
@@ -33,6 +34,8 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 INSTALL = "pip install 'qwebhook[mail]'"
 # What is said of the login (RFC 4954, section 6), whatever it is the answer to: the operator can mend it.
 LOGIN_CODES = frozenset([530, 534, 535, 538])
+# After space, comments and statements.
+_begins_with_tag = re.compile(r"(?>\s|{#.*?#}|{%.*?%})*+<", re.DOTALL).match
 
 
 def prepare(
@@ -80,18 +83,22 @@ def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> l
         if not is_address(address):
             raise RenderFailed(f"{address[:80]!r} is no mail address")
         addresses.append(address)
-    return addresses[:MAX_RECIPIENTS]
+    return addresses
 
 
 def _set_content(mail: EmailMessage, message: Message, settings: Settings) -> None:
-    """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
-    if settings.template is not None or settings.preset not in (None, "html-mail"):
-        made, media_type = body_of(message, settings)
-        kind = "html" if made.lstrip()[:1] == b"<" else "plain"
-        mail.set_content(made.decode(), subtype=kind if media_type.startswith("text/plain") else "plain")
-        return
-    mail.set_content(PRESETS["text"].body(message).decode())
-    mail.add_alternative(PRESETS["html-mail"].body(message).decode(), subtype="html")
+    """By a preset or template of the webhook's own; otherwise text, and HTML beside it.
+
+    Whether a template is one of HTML it says itself, and not what the event puts there.
+    """
+    if settings.template is not None and _begins_with_tag(settings.template):
+        page = cached_template(settings.template, "html").render(message.variables())
+        mail.set_content(page, subtype="html")
+    elif settings.template is not None or settings.preset not in (None, "html-mail"):
+        mail.set_content(body_of(message, settings)[0].decode())
+    else:
+        mail.set_content(PRESETS["text"].body(message).decode())
+        mail.add_alternative(PRESETS["html-mail"].body(message).decode(), subtype="html")
 
 
 class _Turned(Exception):
