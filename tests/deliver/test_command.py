@@ -124,6 +124,20 @@ def test_a_file_that_is_no_command(tmp_path: Path) -> None:
     result = settled(f"exec:{tmp_path}/data")
     assert result.verdict == "never"
     assert "cannot be run: permission denied" in result.words
+    (tmp_path / "data").chmod(0o700)
+    assert settled(f"exec:{tmp_path}/data").verdict == "never"
+    assert settled(f"exec:{tmp_path}/data/command").verdict == "never"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others run what is being written")
+def test_a_command_that_is_being_replaced_is_run_later(tmp_path: Path) -> None:
+    command = tmp_path / "command"
+    with command.open("w") as file:
+        file.write("#!/bin/sh\n")
+        command.chmod(0o700)
+        result = settled(f"exec:{command}")
+        assert (result.verdict, result.words) == ("again", f"{command} cannot be run: text file busy")
+    assert settled(f"exec:{command}").verdict == "done"
 
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:

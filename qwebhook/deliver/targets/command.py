@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import shlex
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
@@ -35,6 +36,19 @@ CLOSING_SECONDS = 0.5
 RUN_VARIABLE = "QWEBHOOK_RUN"
 # For processes that start others faster than they are ended.
 MOST_LOOKS, PAUSE_SECONDS = 50, 0.01
+# Why a command cannot be run that is mended by nothing but another one; a shortage of memory, say, ends.
+_FOR_GOOD = frozenset(
+    [
+        errno.E2BIG,
+        errno.EACCES,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOEXEC,
+        errno.ENOTDIR,
+        errno.EPERM,
+    ]
+)
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
@@ -113,7 +127,8 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
     except FileNotFoundError:
         return Settled("never", f"there is no command {argv[0]}")
     except OSError as error:
-        return Settled("never", f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}")
+        verdict: Literal["again", "never"] = "never" if error.errno in _FOR_GOOD else "again"
+        return Settled(verdict, f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}")
     except ValueError as error:
         return Settled("never", f"{argv[0]} cannot be run: {error}")
     stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
