@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from qwebhook.model import catalogue
+from qwebhook.model.decoding import NOT_JSON
 from qwebhook.model.errors import InvalidInput
 from qwebhook.model.event import TEST_ID_PREFIX, Event, read_event
 from qwebhook.model.webhook import Webhook
@@ -33,6 +34,9 @@ def trial_event(
         if content is not msgspec.UNSET:
             body["data"] = content
     for setting in settings:
+        # Bytes of the command line that are not UTF-8 become characters that cannot be encoded.
+        if not setting.isascii() and any("\ud800" <= character <= "\udfff" for character in setting):
+            raise InvalidInput(f"{setting!r} is not UTF-8 text")
         _set(body, setting)
     return read_event(msgspec.json.encode(body))
 
@@ -71,7 +75,8 @@ def _member(holder: Any, name: str, setting: str) -> Any:
 
 
 def _position(holder: list[Any], name: str, setting: str) -> int:
-    if not name.isdigit() or int(name) >= len(holder):
+    # More digits than any position has would be too many for int().
+    if not name.isascii() or not name.isdigit() or len(name) > 9 or int(name) >= len(holder):
         raise InvalidInput(f"{setting!r}: {name!r} is not a position in a list of {len(holder)}")
     return int(name)
 
@@ -80,5 +85,5 @@ def _value(text: str) -> Any:
     """JSON where it is JSON, otherwise the text itself."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return text

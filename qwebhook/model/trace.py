@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from qwebhook.model.decoding import NOT_JSON
+
 TRACE_HEADERS = ("traceparent", "tracestate")
 TRACESTATE_LIMIT = 512
 # Zeros mean that there is no trace, and version ff is none.
@@ -58,7 +60,7 @@ def trace_in_event(body: bytes) -> Trace | None:
         return None
     try:
         found = msgspec.json.decode(body, type=_Attributes)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
     return _valid(found.traceparent, found.tracestate)
 

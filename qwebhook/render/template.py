@@ -12,6 +12,7 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
+from qwebhook.model.decoding import NOT_JSON, decoding_reason
 from qwebhook.model.errors import InvalidInput, RenderFailed
 from qwebhook.render.budget import TOO_LONG, Budget, LimitPassed, within_budget
 from qwebhook.render.escaping import mentioning_nobody
@@ -94,8 +95,8 @@ def cached_template(source: str, escaping: Escaping) -> Template:
 def _check_json(text: str) -> None:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)  # it is looked at, and nothing is made of it
-    except msgspec.DecodeError as error:
-        raise RenderFailed(f"template: what it puts out is not JSON: {error}") from None
+    except NOT_JSON as error:
+        raise RenderFailed(f"template: what it puts out is not JSON: {decoding_reason(error)}") from None
 
 
 def _compiled(source: str, escaping: Escaping) -> Compiled:

@@ -193,6 +193,8 @@ def test_what_fails_is_told_with_its_line(source: str, line: int) -> None:
 def test_what_is_to_be_json_must_be() -> None:
     with pytest.raises(RenderFailed, match="template: what it puts out is not JSON"):
         rendered('{"a": {{ v }} x}', "json", v=1)
+    with pytest.raises(RenderFailed, match="not JSON: it is nested too deeply"):
+        rendered("[{% for a in range(2000) %}[{% endfor %}", "json")
 
 
 @given(st.text("{}%#| .x'\"()[]0~*+-", max_size=40))

@@ -58,7 +58,14 @@ def test_a_tracestate_that_cannot_be_passed_on_is_left_out(state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"data":{"traceparent":"%s"}}' % PARENT.encode(), b'{"traceparent":5}', b'"traceparent"']
+    "body",
+    [
+        b'{"data":{"traceparent":"%s"}}' % PARENT.encode(),
+        b'{"traceparent":5}',
+        b'"traceparent"',
+        b'{"traceparent":"%s","data":%b%b}' % (PARENT.encode(), b"[" * 2000, b"]" * 2000),
+    ],
+    ids=["within the data", "a number", "a text", "nested too deeply"],
 )
 def test_an_event_that_names_none(body: bytes) -> None:
     assert trace_in_event(body) is None
