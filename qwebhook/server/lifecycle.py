@@ -162,7 +162,7 @@ async def serve(options: ServeOptions) -> int:
             return (await served.observe(lambda journal: journal.pending()))[0]
 
         shedding = Shedding(options.store.parent, options.keep_free, options.max_pending, count_pending, log)
-        sources = _sources(options, writer, metrics, log)
+        sources = _sources(options, writer, shedding, metrics, log)
         readiness = Readiness(writer, worker, shedding, sources)
         inbound = InboundSignatures(store, clock)
         acceptance = Acceptance(writer, access, inbound, failed, shedding, metrics, consenting)
@@ -309,13 +309,13 @@ async def _first(*waited: Awaitable[object]) -> None:
         task.cancel()
 
 
-def _sources(options: ServeOptions, writer: Writer, metrics: Metrics, log: Log) -> Sources | None:
+def _sources(options: ServeOptions, writer: Writer, shedding: Shedding, metrics: Metrics, log: Log) -> Sources | None:
     if not options.sources:
         return None
     # The client for them is a third of what a server imports.
     from qwebhook.server.sources import Sources
 
-    return Sources(options.sources, writer, metrics, log, clock, options.public_url)
+    return Sources(options.sources, writer, shedding, metrics, log, clock, options.public_url)
 
 
 def _names(options: ServeOptions, stack: contextlib.ExitStack) -> NameFinder | None:

@@ -15,6 +15,7 @@ from qwebhook.model.timestamps import humanised, to_rfc3339
 from qwebhook.model.webhook import Webhook
 from qwebhook.server.log import Log
 from qwebhook.server.metrics import Metrics
+from qwebhook.server.shedding import Shedding
 from qwebhook.server.tenant_watch import TenantWatch
 from qwebhook.source.audit_log import AuditLog
 from qwebhook.source.following import follow
@@ -47,19 +48,21 @@ class Source(NamedTuple):
 class Sources:
     """The sources of a server. To be started and stopped within its event loop.
 
-    public_url: where tenants push to, "" if that is not known: it is looked whether they still do.
+    shedding: says when nothing may be accepted. public_url: where tenants push to, "" if that is not known: it is
+    looked whether they still do.
     """
 
     def __init__(
         self,
         sources: Sequence[Source],
         writer: Writer,
+        shedding: Shedding,
         metrics: Metrics,
         log: Log,
         clock: Callable[[], int],
         public_url: str,
     ) -> None:
-        self._readers = [_Reader(source, writer, metrics, log, clock, public_url) for source in sources]
+        self._readers = [_Reader(source, writer, shedding, metrics, log, clock, public_url) for source in sources]
 
     def start(self) -> None:
         for reader in self._readers:
@@ -82,11 +85,19 @@ class _Reader:
     """`Follower` of one source, with its thread."""
 
     def __init__(
-        self, source: Source, writer: Writer, metrics: Metrics, log: Log, clock: Callable[[], int], public_url: str
+        self,
+        source: Source,
+        writer: Writer,
+        shedding: Shedding,
+        metrics: Metrics,
+        log: Log,
+        clock: Callable[[], int],
+        public_url: str,
     ) -> None:
         self._source = source
         self._stopping = source.stopping
         self._writer = writer
+        self._shedding = shedding
         self._metrics = metrics
         self._log = log
         self._clock = clock
@@ -205,9 +216,10 @@ class _Reader:
             )
 
     def _accept(self, events: list[Event]) -> list[Accepted]:
-        """Hand events to the writer, when it has room."""
+        """Hand events to the writer, when there is room for them."""
 
         async def accepted() -> list[Accepted]:
+            self._shedding.check()
             return await self._writer.accept(events)
 
         while True:
