@@ -111,6 +111,7 @@ class _Reader:
         self._failing = False
         # All up to then (monotonic seconds) has been read.
         self._up_to = time.monotonic()
+        self._place_known = False
         metrics.source_lag(source.name, lambda: time.monotonic() - self._up_to)
         # A daemon, so that a tenant that does not answer cannot keep the process.
         self._thread = threading.Thread(target=self._run, name=f"qwebhook-{source.name}", daemon=True)
@@ -150,8 +151,9 @@ class _Reader:
     def _follow(self) -> None:
         name = self._audits.name
         place = self._on_loop(self._writer.run(lambda journal: journal.source_place(name)))
-        if place is not None:
+        if place is not None and not self._place_known:
             self._up_to -= max(self._clock() - place.reached, 0) / 1000
+        self._place_known = True
         goes_on = {"reached": to_rfc3339(place.reached)} if place is not None else {"begins": "now"}
         self._tell(self._log.info, "source", **goes_on)
         follow(Tail(self._audits, place), self, self._stopping, ReadingPace())
