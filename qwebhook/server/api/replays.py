@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
+from itertools import pairwise
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from qwebhook.deliver import replaying
-from qwebhook.model.errors import NotFound, Unavailable
+from qwebhook.model.errors import InvalidInput, NotFound, Unavailable
 from qwebhook.model.timestamps import from_rfc3339
 from qwebhook.server.administration import Store
 from qwebhook.server.api.operation import Answer, Call, NoParameters
@@ -49,7 +50,7 @@ class ReplayResult(msgspec.Struct):
 
 
 class ReplayedRanges(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """The deliveries that a replay made for a webhook, as it told them: the first and last of each range."""
+    """The deliveries that a replay made for a webhook, as it told them: the first and last of each range, in order."""
 
     webhook_id: str
     ranges: Annotated[list[tuple[SequenceNumber, SequenceNumber]], Meta(max_length=MAX_RANGES)]
@@ -119,6 +120,7 @@ async def outcome(call: Call[NoParameters, OutcomeQuestion]) -> Answer:
     store, own = call.backend.store, is_confined(call.token)
     total = ReplayOutcome(0, 0, 0)
     for asked in call.body.replays:
+        _check_order(asked.ranges)
         if own:
             await store.read(partial(own_webhook, token=call.token, webhook_id=asked.webhook_id))
         found = await replaying.outcome(store.observe, asked.webhook_id, asked.ranges, own=own)
@@ -126,3 +128,10 @@ async def outcome(call: Call[NoParameters, OutcomeQuestion]) -> Answer:
             total.pending + found.pending, total.succeeded + found.succeeded, total.failed + found.failed
         )
     return Answer(200, total)
+
+
+def _check_order(ranges: Sequence[tuple[int, int]]) -> None:
+    """So that no delivery is looked at twice, or a thousand times. Raises InvalidInput."""
+    ordered = all(first <= last for first, last in ranges)
+    if not ordered or any(before[1] >= after[0] for before, after in pairwise(ranges)):
+        raise InvalidInput("ranges: are not in order, or overlap", "give them as the replay told them")
