@@ -33,6 +33,8 @@ OMITTED = "**OMITTED**"
 MAX_HEADER_BYTES = 2048
 MAX_NAME = 256
 MAX_DESCRIPTION = 4096
+# Some thousand comparisons, which an event takes some milliseconds for.
+MAX_FILTER = 16_384
 MAX_URL = 4096
 MAX_EVENT_TYPES = 200
 MAX_RETRIES = 30
@@ -172,6 +174,7 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
     for field, text, limit in (
         ("name", webhook.name, MAX_NAME),
         ("description", webhook.description, MAX_DESCRIPTION),
+        ("filter", webhook.filter, MAX_FILTER),
     ):
         if len(text) > limit:
             raise InvalidWebhook(field, f"has {len(text)} characters", f"use {limit} at most")
@@ -215,7 +218,7 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
 
 
 def check_url(url: str) -> None:
-    """An absolute http or https URL with a host. Raises InvalidWebhook."""
+    """The rules of its scheme, which is one of SCHEMES. Raises InvalidWebhook."""
     if len(url) > MAX_URL:
         raise InvalidWebhook("url", f"has {len(url)} characters", f"use {MAX_URL} at most")
     scheme = url.partition(":")[0].lower()

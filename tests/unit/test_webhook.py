@@ -14,6 +14,7 @@ from qwebhook.model.errors import InvalidFilter, InvalidInput, InvalidWebhook
 from qwebhook.model.webhook import (
     MAX_DESCRIPTION,
     MAX_EVENT_TYPES,
+    MAX_FILTER,
     MAX_HEADER_BYTES,
     MAX_NAME,
     MAX_URL,
@@ -126,6 +127,7 @@ def test_a_webhook_is_written_under_the_service_s_names() -> None:
         {"url": "HTTPS://[::1]:8443/a?b=c#d"},
         {"url": "https://a.example/%20%C3%A9;x=1"},
         {"url": "https://" + "a" * (MAX_URL - 8)},
+        {"filter": 'id eq "a"'.ljust(MAX_FILTER)},
         {"event_types": [f"t{number}" for number in range(MAX_EVENT_TYPES)]},
         {"level": "user", "owner_id": OWNER},
         {"filter": 'spaceId eq "a" or id ne "b"'},
@@ -160,6 +162,7 @@ def test_a_webhook_that_was_read_is_taken() -> None:
         ({"name": "a\nb"}, "name", "cannot be printed"),
         ({"name": "a\udcff"}, "name", "cannot be printed"),
         ({"description": "x" * 4097}, "description", "has 4097 characters; use 4096 at most"),
+        ({"filter": 'id eq "a"'.ljust(MAX_FILTER + 1)}, "filter", "has 16385 characters; use 16384 at most"),
         ({"url": ""}, "url", "scheme '' is not one of https, http"),
         ({"headers": {"Host": "x"}}, "headers", "is set by qwebhook itself"),
         ({"encrypted_headers": {"Host": "x"}}, "encryptedHeaders", "is set by qwebhook itself"),
