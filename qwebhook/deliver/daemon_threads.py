@@ -30,15 +30,26 @@ class DaemonThreads(Executor):
         self._waiting = 0
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
-        """The future of the call, which waits for a thread while all are busy."""
+        """The future of the call, which waits for a thread while all are busy.
+
+        Raises RuntimeError if the system gives us none at all.
+        """
         future: Future[T] = Future()
         with self._lock:
+            if self._waiting >= self._free and self._threads < self._limit:
+                self._begin_thread()
             self._calls.put((future, partial(function, *arguments, **named)))
             self._waiting += 1
-            if self._waiting > self._free and self._threads < self._limit:
-                self._threads += 1
-                threading.Thread(target=self._work, name=self._name, daemon=True).start()
         return future
+
+    def _begin_thread(self) -> None:
+        try:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while True:

@@ -43,3 +43,24 @@ def test_a_call_that_never_ends_does_not_hold_up_the_process() -> None:
         "assert begun.wait(10)"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=30, check=False).returncode == 0
+
+
+def test_a_thread_that_cannot_be_had_is_none_of_those_that_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads, done = DaemonThreads("test", 2), []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                threads.submit(done.append, "never")
+    gate = threading.Event()
+    first = threads.submit(gate.wait, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        waits = threads.submit(lambda: "after the first")
+    gate.set()
+    assert first.result(10)
+    assert waits.result(10) == "after the first"
+    assert done == []
