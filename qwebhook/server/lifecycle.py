@@ -106,7 +106,10 @@ def clock() -> int:
 
 
 def run(options: ServeOptions) -> int:
-    """Serve until a signal comes; the exit code. Raises Unavailable if the store or the port cannot be had."""
+    """Serve until a signal comes; the exit code.
+
+    Raises Unavailable if the store or the port cannot be had, InvalidInput for options that cannot be used.
+    """
     try:
         import uvloop
     except ImportError:  # Windows, PyPy
@@ -331,7 +334,9 @@ def _check_tls(options: ServeOptions) -> None:
     if options.tls_certificate is None:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certificate, options.tls_key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Without one, OpenSSL would ask for it, and wait.
+        context.load_cert_chain(options.tls_certificate, options.tls_key, password="")
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(
             f"the certificate {options.tls_certificate} and key {options.tls_key} cannot be used: {error}",
@@ -346,6 +351,8 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+    except UnicodeError:
+        raise InvalidInput(f"{host!r} is no name of a host", "give another --host") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unavailable(
