@@ -85,7 +85,9 @@ class Writer:
         self._jobs = 0
         self._waiting = 0
         self._waiting_bytes = 0
-        self._one_by_one = 0
+        # After a fault: how many of the first are written one at a time, until what cannot be written has been found.
+        self._events_alone = 0
+        self._recordings_alone = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -154,12 +156,13 @@ class Writer:
     def _take(self) -> _Batch:
         """What goes into the next transaction: all recordings and as many events as fit; after a fault, one thing."""
         batch = _Batch([], [])
-        if self._one_by_one:
-            self._one_by_one -= 1
-            if self._recordings:
-                batch.recordings.append(self._recordings.popleft())
-            else:
-                batch.events.append(self._events.popleft())
+        if self._recordings_alone:
+            self._recordings_alone -= 1
+            batch.recordings.append(self._recordings.popleft())
+            return batch
+        if self._events_alone:
+            self._events_alone -= 1
+            batch.events.append(self._events.popleft())
             return batch
         for _ in range(len(self._recordings)):
             batch.recordings.append(self._recordings.popleft())
@@ -186,7 +189,7 @@ class Writer:
             # Something in it cannot be written, and must not take the rest with it: one at a time, then.
             self._events.extendleft(reversed(batch.events))
             self._recordings.extendleft(reversed(batch.recordings))
-            self._one_by_one = batch.size
+            self._events_alone, self._recordings_alone = len(batch.events), len(batch.recordings)
         else:
             failure = Unavailable(f"the store failed: {error!r}")
             failure.__cause__ = error

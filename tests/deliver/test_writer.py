@@ -271,6 +271,32 @@ def test_one_thing_that_cannot_be_written_does_not_take_others_with_it(error: Ex
     with_desk(test)
 
 
+def test_what_cannot_be_written_is_found_however_much_else_comes_in() -> None:
+    """As when there is a backlog to deliver: an attempt that is on record makes room for the next."""
+
+    async def test(desk: Desk) -> None:
+        loop, recorded = asyncio.get_running_loop(), []
+
+        def record_more() -> None:
+            recorded.extend(desk.writer.record(recording(len(recorded))) for _ in range(10))
+
+        def fault(events: Sequence[Event], _: Sequence[Recording]) -> Exception | None:
+            if all(one.id != "bad" for one in events):
+                return None
+            loop.call_soon_threadsafe(record_more)
+            return ValueError("it cannot be written")
+
+        desk.journal.fault = fault
+        record_more()
+        bad, good = desk.writer.accept(events("bad")), desk.writer.accept(events("good"))
+        with pytest.raises(Unavailable):
+            await bad
+        assert [one.id for one in await good] == ["good"]
+        await asyncio.gather(*recorded)
+
+    with_desk(test)
+
+
 def test_what_a_constraint_of_the_store_forbids_is_given_up_and_nothing_with_it(tmp_path: Path) -> None:
     """Tried again with the rest, it would keep everything from being written for good."""
     store = SqliteStore.open(tmp_path / "store.db", create=True)
