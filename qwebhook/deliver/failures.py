@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import ssl
@@ -34,13 +33,13 @@ def classified(error: Exception, connect_seconds: float) -> tuple[FailureKind, s
         return "tls", _words(cause)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "connect", f"no connection within {connect_seconds:g} s"
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "timeout", ""
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(cause, ConnectionResetError):  # there was a connection, of which only the handshake is part
             return "tls", "the connection was closed during the handshake"
         return "connect", _words(cause)
-    if isinstance(error, aiohttp.InvalidURL | ValueError | UnicodeError):
+    if isinstance(error, ValueError):
         return "invalid", f"the request cannot be made: {error}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "protocol", "the connection was closed before an answer"

@@ -27,7 +27,7 @@ from qwebhook.store.contract import Accepted, Role
 PATH = "/events"
 ROLES: tuple[Role, ...] = ("admin", "publisher")
 METHODS = "OPTIONS, POST"
-_SMALLER = "send the events in several requests"
+SMALLER = "send the events in several requests"
 _TRACING = frozenset(name.encode() for name in TRACE_HEADERS)  # as ASGI has them
 
 
@@ -116,7 +116,7 @@ class Acceptance:
             self._inbound.expect()
         self._shedding.check()
         if admitted.length > MAX_BODY:
-            raise too_large(_SMALLER)
+            raise too_large(SMALLER)
         return admitted
 
     def take(self, admitted: Admitted, body: bytes) -> asyncio.Future[list[Accepted]]:
@@ -155,7 +155,7 @@ class Acceptance:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             admitted = self.admit(scope["headers"])
-            body = await read_body(receive, admitted.length, _SMALLER)
+            body = await read_body(receive, admitted.length, SMALLER)
             accepted = await self.take(admitted, body)
         except ClientGone:
             return

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qwebhook.model.errors import NotFound, QwebhookError, WrongCredentials
-from qwebhook.server.acceptance import Acceptance, Admitted
+from qwebhook.server.acceptance import PATH, Acceptance, Admitted
 from qwebhook.server.api.operation import JSON, Backend
 from qwebhook.server.api.routing import routes
 from qwebhook.server.api.table import OPERATIONS
@@ -47,7 +47,7 @@ class Application:
         except QwebhookError as error:
             await answer_error(send, error)
             return
-        if scope["type"] == "http" and scope["path"] == "/events":
+        if scope["type"] == "http" and scope["path"] == PATH:
             await self.acceptance(scope, receive, send)
         else:
             await self._routed(scope, receive, send)

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from qwebhook.model.envelope import MAX_BODY
 from qwebhook.model.errors import QwebhookError
-from qwebhook.server.acceptance import Acceptance, Admitted
+from qwebhook.server.acceptance import SMALLER, Acceptance, Admitted
 from qwebhook.server.application import Application
 from qwebhook.server.body import too_large
 from qwebhook.server.responses import Headers, raw_answer, raw_error
@@ -77,7 +77,7 @@ class EventRequest:
         if self._admitted is not None:
             self._body += part
             if len(self._body) > MAX_BODY:
-                self._fail(too_large("send the events in several requests"))
+                self._fail(too_large(SMALLER))
 
     def end(self) -> None:
         """The whole body has come."""

@@ -33,9 +33,7 @@ class Metrics:
         self.refused = Counter(
             "qwebhook_requests_refused", "Requests answered 503: overloaded, or the store failed", registry=registry
         )
-        self.store_failures = Counter(
-            "qwebhook_store_failures", "Transactions with attempts that failed and were tried again", registry=registry
-        )
+        self.store_failures = Counter("qwebhook_store_failures", "Transactions that failed", registry=registry)
         attempts = Counter("qwebhook_attempts", "Attempts by outcome", ["outcome"], registry=registry)
         self._attempts = {kind: attempts.labels(name) for kind, name in OUTCOMES.items()}
         self._attempt_seconds = _Histogram("qwebhook_attempt_seconds", "Duration of attempts", _BUCKETS)
