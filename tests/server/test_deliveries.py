@@ -218,6 +218,26 @@ def test_a_user_fires_at_its_own(user: Asking, other: Asking) -> None:
     assert f'"userid":"{USER}"' in fired["request"]["body"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {}},
+        {"data": None},
+        {"eventType": "$(reboot)"},
+        {"set": ["data.name=rm -rf ."]},
+        {"event": {"specversion": "1.0", "id": "1"}},
+    ],
+    ids=str,
+)
+def test_what_a_user_fires_at_another_target_is_a_sample(admin: Asking, user: Asking, body: dict[str, Any]) -> None:
+    """As with a template: what a command reads is for the administrator to say who has made the webhook."""
+    webhook = admin.made(url="exec:/bin/sh -s", level="user", ownerId=USER, eventTypes=["com.qlik.v1.app.created"])
+    path = f"{OWN}/webhooks/{webhook['id']}/test-fire"
+    wrong(user.post(path, body), 403, "https:")
+    right(user.post(path), 201)
+    right(admin.post(path, {"data": {"id": "a"}}), 201)
+
+
 # Changes and events
 
 

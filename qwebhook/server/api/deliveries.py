@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from qwebhook.deliver import direct
+from qwebhook.model import catalogue
 from qwebhook.model.delivery import Delivery, Status
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
@@ -20,7 +21,7 @@ from qwebhook.model.webhook import Webhook
 from qwebhook.server.administration import Store
 from qwebhook.server.api.lists import AttemptList, DeliveryList, PageParameters, links
 from qwebhook.server.api.operation import Answer, Call, NoParameters
-from qwebhook.server.api.ownership import is_confined, own_webhook
+from qwebhook.server.api.ownership import check_own_event, is_confined, own_webhook
 from qwebhook.store.contract import DeliveryQuery, DeliverySort, Page
 
 
@@ -101,15 +102,27 @@ async def test_fire(call: Call[NoParameters, Firing]) -> Answer:
         return store.endpoint(own_webhook(store, call.token, call.path["id"]).id)
 
     endpoint = await backend.store.read(opened)
+    if not _is_sample(call.body, endpoint.webhook):
+        check_own_event(call.token, endpoint.webhook)
     event = _event(call.body, endpoint.webhook, backend.clock())
     with backend.by_hand.one(call.token):
         made = await direct.test_fire(backend.writer.run, backend.targets, backend.clock, endpoint, event)
     return Answer(201, await _delivery(call, made), changed=made)
 
 
+def _event_type(firing: Firing, webhook: Webhook) -> str:
+    return firing.event_type or next(iter(webhook.event_types), "")
+
+
+def _is_sample(firing: Firing, webhook: Webhook) -> bool:
+    """Whether all of the event is ours: even a type that is not known may be any text."""
+    changed = firing.event is not None or firing.data is not UNSET or firing.set
+    return not changed and catalogue.event_type(_event_type(firing, webhook)) is not None
+
+
 def _event(firing: Firing, webhook: Webhook, now: int) -> Event:
     """Raises InvalidInput, EventRejected."""
-    event_type = firing.event_type or next(iter(webhook.event_types), "")
+    event_type = _event_type(firing, webhook)
     if not event_type:
         raise InvalidInput("eventType: is missing, and the webhook subscribes to none")
     if not is_well_formed_type(event_type):

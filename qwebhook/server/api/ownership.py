@@ -3,7 +3,7 @@
 Administrators see and do everything. A token of role `user` has a user, and that user has the webhooks of level `user`
 that name it as their owner: these it sees, makes and changes, others do not exist for it. It cannot give one away, nor
 make it the tenant's, and its targets are `https:` ones with a full name. Of a webhook with another target, which an
-administrator has made for the user, what is sent there is the administrator's to say.
+administrator has made for the user, what is sent there is the administrator's to say: a test-fire sends a sample.
 """
 
 from __future__ import annotations
@@ -89,14 +89,22 @@ def check_patch(token: Token, webhook: Webhook, operations: Sequence[PatchOperat
             _check_settings(webhook)
 
 
+def check_own_event(token: Token, webhook: Webhook) -> None:
+    """Refuse to send an event of the caller's own making. Raises Forbidden."""
+    if is_confined(token):
+        _check_own_target(webhook, "a token of role user sends events of its own making to https: webhooks only")
+
+
 def _check_settings(webhook: Webhook) -> None:
-    """A template would be what a command reads, and columns what a file loses."""
+    _check_own_target(webhook, "qwebhook: a token of role user changes these settings of https: webhooks only")
+
+
+def _check_own_target(webhook: Webhook, refusal: str) -> None:
+    """A template, or an event, would be what a command reads; columns, or a key, what a file loses."""
     try:
         _check_target(webhook.url)
     except InvalidWebhook:
-        raise Forbidden(
-            "qwebhook: a token of role user changes these settings of https: webhooks only", "ask an administrator"
-        ) from None
+        raise Forbidden(refusal, "ask an administrator") from None
 
 
 def _check_kept(token: Token, field: str, value: Any) -> None:
