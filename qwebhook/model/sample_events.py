@@ -38,7 +38,11 @@ def trial_event(
         if not setting.isascii() and any("\ud800" <= character <= "\udfff" for character in setting):
             raise InvalidInput(f"{setting!r} is not UTF-8 text")
         _set(body, setting)
-    return read_event(msgspec.json.encode(body))
+    try:
+        encoded = msgspec.json.encode(body)
+    except RecursionError:
+        raise InvalidInput("the event is nested too deeply") from None
+    return read_event(encoded)
 
 
 def settings_of_owner(webhook: Webhook) -> list[str]:

@@ -48,6 +48,7 @@ def test_what_is_nested_too_deeply_to_be_read_is_a_text() -> None:
         ("data.list.-1=1", "is not a position"),
         ("data.list.\xb2=1", "is not a position"),
         ("data.list." + "9" * 5000 + "=1", "is not a position"),
+        ("data." + "a." * 3000 + "b=1", "nested too deeply"),
         ("data.name=\udcff", "is not UTF-8 text"),
         ("data.\udcff=1", "is not UTF-8 text"),
     ],
