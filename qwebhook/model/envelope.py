@@ -42,8 +42,8 @@ def read_request(content_type: str, attributes: Mapping[str, str], body: bytes) 
     """
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
-    if parameters and "charset" in parameters.lower() and "utf-8" not in parameters.lower():
-        raise UnsupportedFormat(f"the charset of {content_type!r} is not UTF-8", "send UTF-8")
+    if parameters:
+        check_charset(content_type)
     if media_type == STRUCTURED:
         return [read_event(body)]
     if media_type == BATCH:
@@ -54,6 +54,13 @@ def read_request(content_type: str, attributes: Mapping[str, str], body: bytes) 
         return read_array(body) if body.lstrip()[:1] == b"[" else [read_event(body)]
     given = f"content type {content_type!r} is not one that carries events" if content_type else "no content type"
     raise UnsupportedFormat(given, _TAKEN)
+
+
+def check_charset(content_type: str) -> None:
+    """Refuse another charset than JSON's, if the header names one. Raises UnsupportedFormat."""
+    parameters = content_type.partition(";")[2].lower()
+    if "charset" in parameters and "utf-8" not in parameters:
+        raise UnsupportedFormat(f"the charset of {content_type!r} is not UTF-8", "send UTF-8")
 
 
 def read_array(body: bytes) -> list[Event]:

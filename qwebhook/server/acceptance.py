@@ -13,10 +13,10 @@ import msgspec
 from qwebhook.deliver.writer import Writer
 from qwebhook.model.consent import REQUEST_ORIGIN, REQUEST_RATE, Consenting
 from qwebhook.model.envelope import MAX_BODY, read_request
-from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, UnsupportedFormat, WrongCredentials
+from qwebhook.model.errors import EventRejected, QwebhookError, Unavailable, WrongCredentials
 from qwebhook.model.trace import TRACE_HEADERS, trace_in_headers
 from qwebhook.server.access import Access
-from qwebhook.server.body import ClientGone, content_length, read_body, too_large
+from qwebhook.server.body import ClientGone, content_length, encoded, read_body, too_large
 from qwebhook.server.guard import FailedAttempts
 from qwebhook.server.inbound import SIGNATURE_HEADERS, InboundSignatures, Signatures, signatures_in
 from qwebhook.server.metrics import Metrics
@@ -128,7 +128,7 @@ class Acceptance:
             # Over the bytes as they came, and before anything looks into them.
             self._inbound.require(admitted.signatures, body)
         if admitted.encoding:
-            raise UnsupportedFormat(f"content encoding {admitted.encoding!r} is not read", "send the body as it is")
+            raise encoded(admitted.encoding)
         events = read_request(admitted.content_type, admitted.attributes, body)
         if admitted.tracing and len(events) == 1:
             events = [msgspec.structs.replace(events[0], trace=trace_in_headers(admitted.tracing))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qwebhook.model.envelope import MAX_BODY
-from qwebhook.model.errors import BodyTooLarge
+from qwebhook.model.errors import BodyTooLarge, UnsupportedFormat
 from qwebhook.server.responses import Receive
 
 
@@ -47,3 +47,8 @@ def content_length(value: bytes) -> int:
 def too_large(hint: str) -> BodyTooLarge:
     """The error for a body over the limit."""
     return BodyTooLarge(f"the body is larger than {MAX_BODY} bytes", hint)
+
+
+def encoded(encoding: str) -> UnsupportedFormat:
+    """The error for a body that is compressed, or encoded otherwise."""
+    return UnsupportedFormat(f"content encoding {encoding!r} is not read", "send the body as it is")

@@ -157,7 +157,7 @@ class Mailer:
                 refused, said = await connection.sendmail(self._server.sender, recipients, mail)
             except aiosmtplib.SMTPServerDisconnected:
                 if used:
-                    continue  # it was closed while nobody looked, and before it had this mail
+                    continue  # most likely closed while nobody looked; a mail that comes twice has one Message-ID
                 raise
             except BaseException:
                 self._drop(connection)

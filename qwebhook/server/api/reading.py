@@ -11,9 +11,10 @@ import msgspec
 from msgspec import inspect
 
 from qwebhook.model.decoding import NOT_JSON, decoding_reason, misfit
+from qwebhook.model.envelope import check_charset
 from qwebhook.model.errors import Conflict, InvalidInput, UnsupportedFormat
 from qwebhook.server.api.operation import Operation
-from qwebhook.server.body import content_length, read_body
+from qwebhook.server.body import content_length, encoded, read_body
 from qwebhook.server.responses import Receive, Scope
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -79,7 +80,7 @@ async def read_json(scope: Scope, receive: Receive, operation: Operation) -> tup
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     if encoding.lower() != "identity":
-        raise UnsupportedFormat(f"content encoding {encoding!r} is not read", "send the body as it is")
+        raise encoded(encoding)
     if content_type or not operation.optional:
         _check_media_type(content_type, operation.media_types)
     body = await read_body(receive, length, "send less")
@@ -91,12 +92,10 @@ async def read_json(scope: Scope, receive: Receive, operation: Operation) -> tup
 
 
 def _check_media_type(content_type: str, taken: Sequence[str]) -> None:
-    media_type, _, parameters = content_type.partition(";")
-    if media_type.strip().lower() not in taken:
+    if content_type.partition(";")[0].strip().lower() not in taken:
         given = f"content type {content_type!r} is not taken" if content_type else "no content type"
         raise UnsupportedFormat(given, f"send {' or '.join(taken)}")
-    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
-        raise UnsupportedFormat(f"the charset of {content_type!r} is not UTF-8", "send UTF-8")
+    check_charset(content_type)
 
 
 def _decoded(body: bytes, operation: Operation) -> tuple[Any, frozenset[str]]:
