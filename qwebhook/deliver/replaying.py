@@ -27,15 +27,13 @@ async def replay(
 ) -> Replayed:
     """Put a webhook's past events into its queue again, in order.
 
-    clock: milliseconds since the epoch. offered: takes the new deliveries after each step, for whoever delivers here;
+    clock: milliseconds since the epoch. offered: takes the new deliveries of each step, for whoever delivers here;
     told: is told after each step how far it is (the same object each time). Raises NotFound.
     """
     replayed = Replayed(query.webhook_id)
     after: Place | None = BEGINNING
     while after is not None:
-        step = await _step(run, query, after, clock(), dry_run)
-        if offered is not None and step.claims:
-            offered(step.claims)
+        step = await _step(run, query, after, clock(), dry_run, offered)
         replayed.add(step)
         if told is not None:
             told(replayed)
@@ -45,8 +43,24 @@ async def replay(
     return replayed
 
 
-async def _step(run: Run, query: ReplayQuery, after: Place, now: int, dry_run: bool) -> ReplayStep:
-    return await run(lambda journal: journal.replay(query, after, STEP, now, dry_run))
+async def _step(
+    run: Run,
+    query: ReplayQuery,
+    after: Place,
+    now: int,
+    dry_run: bool,
+    offered: Callable[[Iterable[Claim]], None] | None,
+) -> ReplayStep:
+    loop = asyncio.get_running_loop()
+
+    def work(journal: Journal) -> ReplayStep:
+        step = journal.replay(query, after, STEP, now, dry_run)
+        if offered is not None and step.claims:
+            # From here, so that it comes before a change that cancels them.
+            loop.call_soon_threadsafe(offered, step.claims)
+        return step
+
+    return await run(work)
 
 
 async def outcome(run: Run, webhook_id: str, ranges: Sequence[tuple[int, int]], *, own: bool = False) -> ReplayOutcome:

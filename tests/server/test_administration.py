@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from qwebhook.deliver.replaying import replay
+from qwebhook.deliver.worker import STARTS_PER_TURN
 from qwebhook.model.endpoint import EndpointIndex
 from qwebhook.model.errors import InvalidWebhook, StoreFull
 from qwebhook.model.patch import replacements
 from qwebhook.server.administration import ServedStore, Store
+from qwebhook.store.contract import ReplayQuery
 from qwebhook.store.sqlite import SqliteStore
 from tests.builders import USER, webhook_draft
-from tests.deliver.test_worker import Engine, url
+from tests.deliver.test_worker import Engine, now, url
 
 Test = Callable[[ServedStore, Engine], Coroutine[Any, Any, None]]
 
@@ -104,6 +107,35 @@ def test_the_next_event_sees_a_change(path: Path) -> None:
             await served.change(lambda store, operations=operations: store.patch_webhook(webhook.id, operations, USER))
             await engine.publish(f"while {enabled}")
         assert await engine.sender.wait_for(2, url("orders")) == ["first", "while True"]
+
+    run(path, test)
+
+
+def test_what_a_replay_has_enqueued_is_not_sent_once_it_is_discarded(path: Path) -> None:
+    """However late the loop hears of either: here when the thread has done both."""
+
+    async def test(served: ServedStore, engine: Engine) -> None:
+        webhook = await served.change(creating("orders"))
+        await engine.publish(*range(20))
+        await engine.settled()
+        engine.sender.sent.clear()
+        gate, done = threading.Event(), threading.Event()
+        held = asyncio.ensure_future(engine.writer.run(lambda _: gate.wait(10)))
+        await asyncio.sleep(0)
+        query = ReplayQuery(webhook.id, 0, now(), everything=True)
+        replaying = asyncio.ensure_future(replay(engine.writer.run, query, now, offered=engine.worker.offer))
+        await asyncio.sleep(0)
+        discarding = asyncio.ensure_future(served.change(lambda store: store.discard_pending(webhook.id)))
+        await asyncio.sleep(0)
+        last = asyncio.ensure_future(engine.writer.run(lambda _: done.set()))
+        await asyncio.sleep(0)
+        gate.set()
+        assert done.wait(10)
+        await asyncio.gather(held, discarding, replaying, last)
+        await engine.settled()
+        assert (await replaying).enqueued == await discarding == 20
+        # What is begun before the loop hears of the change ends as it began.
+        assert len(engine.sender.sent[url("orders")]) <= STARTS_PER_TURN
 
     run(path, test)
 
