@@ -104,6 +104,12 @@ def test_it_reads_lines(tmp_path: Path) -> None:
         ("import sys; sys.exit('no such user')", "never", "exit code 1: no such user"),
         ("import sys; sys.exit(3)", "never", "exit code 3"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "again", f"{sys.executable} was ended by SIGKILL"),
+        pytest.param(
+            "import os; os.kill(os.getpid(), 40)",
+            "again",
+            f"{sys.executable} was ended by signal 40",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="others have no signals without a name"),
+        ),
     ],
 )
 def test_how_it_ended_decides(program: str, verdict: str, words: str) -> None:

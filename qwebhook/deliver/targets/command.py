@@ -176,7 +176,8 @@ def _judged(command: str, code: int, output: bytes, errors: bytes, timed_out: fl
     if code == TRY_AGAIN:
         return Settled("again", f"exit code {code}, which asks for another attempt{why}", code, said)
     if code < 0:
-        name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+        named = {one.value: one.name for one in signal.Signals}
+        name = named.get(-code, f"signal {-code}")
         return Settled("again", f"{command} was ended by {name}{why}", code, said)
     return Settled("never", f"exit code {code}{why}", code, said)
 
