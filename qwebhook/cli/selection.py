@@ -61,12 +61,18 @@ _FILTERS: dict[str, Any] = {
 
 
 def filtered(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the filters of `list` as options; it gets those that were used as its `filters`."""
+    """Give a command the filters of `list` as options; it gets those that were used as its `filters`.
+
+    An empty one is refused: it comes of a shell's variable that is not set, and would select everything.
+    """
 
     @functools.wraps(command)
     def with_filters(**given: Any) -> Any:
         values = {name: given.pop(name) for name in _FILTERS}
         used = {name: value for name, value in values.items() if value is not None and value != []}
+        for name, value in used.items():
+            if value == "" or (isinstance(value, list) and not all(split_list([text]) for text in value)):
+                raise InvalidInput(f"--{name.replace('_', '-')} is empty", "leave it out, or say what to look for")
         return command(**given, filters=used)
 
     # Evaluated here, where the command's own names are known; typer would look for them in this module.

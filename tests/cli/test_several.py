@@ -72,6 +72,26 @@ def test_names_or_a_selection_but_not_both(three: Cli, command: str, arguments: 
     assert states(three) == {"a": True, "b": True, "c": True}
 
 
+@pytest.mark.parametrize("command", ["list", "enable", "disable", "delete"])
+@pytest.mark.parametrize(
+    ("filters", "option"),
+    [
+        (["--name", ""], "--name"),
+        (["--disabled", "--url", ""], "--url"),
+        (["--event", "com.qlik.v1.app.created", "--event", ""], "--event"),
+        (["--origin", " , "], "--origin"),
+        (["--created-by", ""], "--created-by"),
+    ],
+)
+def test_an_empty_filter_is_refused_and_does_not_select_all(
+    three: Cli, command: str, filters: list[str], option: str
+) -> None:
+    outcome = three.run(command, *filters, *(["--yes"] if command == "delete" else []))
+    assert outcome.code == 2
+    assert outcome.error == f"{option} is empty; leave it out, or say what to look for"
+    assert states(three) == {"a": True, "b": True, "c": True}
+
+
 def test_discard_drops_what_was_held(three: Cli) -> None:
     store = SqliteStore.open(three.store)
     journal = store.open_journal()
