@@ -36,11 +36,11 @@ def switch(
 def _switched(session: Session, webhook: Webhook, enabled: bool, discard: bool) -> Webhook:
     from qwebhook.model.patch import replacements
 
+    if webhook.enabled == enabled:
+        return webhook
     store = session.open_store()
     if discard:
         # Before it is enabled, or a server could start what is to be dropped.
         dropped = store.discard_pending(webhook.id)
         session.note(f"{webhook.name}: dropped {dropped} pending {'delivery' if dropped == 1 else 'deliveries'}")
-    if webhook.enabled == enabled:
-        return webhook
     return store.patch_webhook(webhook.id, replacements({"enabled": enabled}), session.user)

@@ -105,6 +105,18 @@ def test_discard_drops_what_was_held(three: Cli) -> None:
     store.close()
 
 
+def test_discard_leaves_alone_what_is_enabled(three: Cli) -> None:
+    store = SqliteStore.open(three.store)
+    journal = store.open_journal()
+    journal.write([read_event(cloud_event_body())], [], 1)
+    three.ok("disable", "a")
+    outcome = three.ok("enable", "--all", "--discard", "--event", "com.qlik.v1.app.created")
+    assert outcome.err == "qwebhook: a: dropped 1 pending delivery\n"
+    assert journal.pending()[0] == 2
+    journal.close()
+    store.close()
+
+
 class TestDelete:
     def test_without_a_terminal_it_needs_yes(self, three: Cli) -> None:
         outcome = three.run("delete", "a")
