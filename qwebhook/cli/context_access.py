@@ -14,6 +14,7 @@ from qwebhook.cli.inputs import read_value
 from qwebhook.cli.server_memory import FILE_NAME as MEMORY_NAME
 from qwebhook.cli.server_memory import ServerMemory
 from qwebhook.cli.settings import TOKEN_VARIABLE
+from qwebhook.store.home import expanded
 from qwebhook.store.rest import RestStore
 from qwebhook.store.rest.credentials import Anonymous, BearerKey, Credentials, KeyCommand, OAuthClient
 from qwebhook.store.rest.remote import LONGEST_WAIT, Remote
@@ -154,4 +155,4 @@ def _server_name(url: str, context: Context | None) -> str:
 
 
 def _ca_file(context: Context | None) -> Path | None:
-    return Path(context.ca_file).expanduser() if context is not None and context.ca_file else None
+    return expanded(context.ca_file) if context is not None and context.ca_file else None

@@ -11,6 +11,7 @@ from qwebhook.cli.inputs import STDIN, read_value
 from qwebhook.cli.session import Session
 from qwebhook.model.errors import Conflict, InvalidInput, NotFound
 from qwebhook.model.signature import check_secret
+from qwebhook.store.home import expanded
 from qwebhook.store.location import RestLocation, parse_location
 
 KEY = "API key or token"
@@ -164,7 +165,7 @@ def _indirect(session: Session, text: str, option: str, purpose: str) -> str:
             raise InvalidInput(f"the {purpose} begins with @ or env:", f"give {option} {FILE}FILE or {ENVIRONMENT}NAME")
         return value
     if text.startswith(FILE):
-        text = f"{FILE}{Path(text.removeprefix(FILE)).expanduser().absolute()}"
+        text = f"{FILE}{expanded(text.removeprefix(FILE)).absolute()}"
     elif not text.startswith(ENVIRONMENT):
         # Not shown: it may be the secret itself.
         raise InvalidInput(f"{option} on the command line can be read by others on this machine", _PLACES)
@@ -173,7 +174,7 @@ def _indirect(session: Session, text: str, option: str, purpose: str) -> str:
 
 
 def _ca_file(path: Path | None) -> str:
-    return "" if path is None else str(path.expanduser().absolute())
+    return "" if path is None else str(expanded(path).absolute())
 
 
 def _words(command: str) -> tuple[str, ...]:

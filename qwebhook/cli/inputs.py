@@ -6,12 +6,12 @@ Errors name the option and the file, and never show what was read: it may be a s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from typer import Abort
 
 from qwebhook.cli.session import Session
 from qwebhook.model.errors import InvalidInput
+from qwebhook.store.home import expanded
 
 GENERATE = "generate"
 STDIN = "-"
@@ -22,7 +22,7 @@ def read_bytes(session: Session, source: str, purpose: str) -> bytes:
     if source == STDIN:
         return session.read_stdin(purpose)
     try:
-        return Path(source).expanduser().read_bytes()
+        return expanded(source).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{purpose}: {source} cannot be read: {error.strerror}") from None
 

@@ -37,6 +37,7 @@ from typing import Any, NamedTuple
 from qwebhook.cli.contexts import Context, read_context, table_of
 from qwebhook.cli.contexts_file import CONFIG_NAME, contexts_path, read_toml
 from qwebhook.model.errors import InvalidInput, NotFound
+from qwebhook.store.home import expanded
 
 CONFIG_VARIABLE = "QWEBHOOK_CONFIG"
 STORE_VARIABLE = "QWEBHOOK_STORE"
@@ -68,7 +69,7 @@ class Settings:
     def user_config(self) -> Path:
         """Where the user's file is, whether it exists or not."""
         named = self._environ.get(CONFIG_VARIABLE)
-        return Path(named).expanduser() if named else _user_folder("config", self._environ) / CONFIG_NAME
+        return expanded(named) if named else _user_folder("config", self._environ) / CONFIG_NAME
 
     @property
     def contexts_file(self) -> Path:
@@ -94,7 +95,13 @@ class Settings:
         return StoreChoice(str(path), "default", False)
 
     def context(self, option: str | None = None) -> Context | None:
-        """The context named by the option, `QWEBHOOK_CONTEXT` or `current`; None if there is none."""
+        """The context named by the option, `QWEBHOOK_CONTEXT` or `current`; None if there is none.
+
+        Raises NotFound for an unknown one; InvalidInput for an option that is empty, as a shell's variable that is not
+        set makes it, and for a malformed file.
+        """
+        if option == "":
+            raise InvalidInput("the name of the context is empty", "`qwebhook context list` shows them")
         name, _ = self.chosen_name(option)
         if not name:
             return None
@@ -179,6 +186,14 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def _home() -> Path:
+    """The user's home by the system's list of users. Raises InvalidInput for one that it does not have."""
+    try:
+        return Path.home()
+    except RuntimeError:  # a container's user without an entry in passwd
+        raise InvalidInput("your home folder is not known", "set HOME") from None
+
+
 def _user_folder(kind: str, environ: Mapping[str, str]) -> Path:
     """qwebhook's folder of that kind ("config" or "data") in the user's home.
 
@@ -195,7 +210,7 @@ def _user_folder(kind: str, environ: Mapping[str, str]) -> Path:
         if base and os.path.isabs(base):  # noqa: PTH117 a string test
             return Path(base) / "qwebhook"
         home = environ.get("HOME")
-        return (Path(home) if home else Path.home()) / fallback / "qwebhook"
+        return (Path(home) if home else _home()) / fallback / "qwebhook"
     import platformdirs
 
     folders = {"config": platformdirs.user_config_path, "data": platformdirs.user_data_path}

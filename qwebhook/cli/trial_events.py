@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from qwebhook.cli.inputs import STDIN, read_bytes
 from qwebhook.cli.session import Session
 from qwebhook.cli.suggestions import event_types
 from qwebhook.model.errors import InvalidInput
+from qwebhook.store.home import expanded
 
 if TYPE_CHECKING:
     from qwebhook.model.endpoint import Endpoint
@@ -88,7 +88,7 @@ def _content(session: Session, data: str | None) -> object:
     if data is None:
         return msgspec.UNSET
     text: bytes | str = data
-    if data == STDIN or (not data.lstrip().startswith(("{", "[", '"')) and Path(data).expanduser().exists()):
+    if data == STDIN or (not data.lstrip().startswith(("{", "[", '"')) and expanded(data).exists()):
         text = read_bytes(session, data, "--data")
     try:
         return msgspec.json.decode(text)

@@ -14,6 +14,7 @@ from qwebhook.cli.selection import Outcomes
 from qwebhook.cli.session import Session
 from qwebhook.cli.vendor_contexts import Unusable, VendorContext, read_vendor_contexts, vendor_file
 from qwebhook.model.errors import Conflict, InvalidInput, NotFound
+from qwebhook.store.home import expanded
 
 
 def import_all(
@@ -23,7 +24,7 @@ def import_all(
 
     One that cannot be used fails only if it was named. Raises NotFound for no file, InvalidInput for another's.
     """
-    file = source.expanduser() if source is not None else vendor_file(session.environ)
+    file = expanded(source) if source is not None else vendor_file(session.environ)
     found = {one.name: one for one in read_vendor_contexts(file)}
     if not found:
         session.note(f"{file} has no contexts")

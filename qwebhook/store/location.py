@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from qwebhook.model.errors import InvalidInput
+from qwebhook.store.home import expanded
 
 if TYPE_CHECKING:
     from qwebhook.store.sqlite import SqliteStore
@@ -44,7 +45,7 @@ def parse_location(text: str) -> Location:
         if not text.strip():
             raise InvalidInput("the store is empty", "give a path or a URL")
         _refuse_a_host(text)
-        return FileLocation(Path(text).expanduser().absolute())
+        return FileLocation(expanded(text).absolute())
     if scheme == "sqlite":
         path = unquote(urlsplit(text).path)
         if not text.lower().startswith("sqlite:///") or len(path) < 2:

@@ -348,10 +348,13 @@ class TestUseAndShow:
         outcome = cli.ok("context", "use", "mine", environ={"QWEBHOOK_STORE": "x.db"})
         assert "warning: QWEBHOOK_STORE is set, and goes before the current context" in outcome.err
 
-    @pytest.mark.parametrize("arguments", [[], ["x", "--none"], ["nowhere"]])
+    @pytest.mark.parametrize("arguments", [[], ["x", "--none"], ["nowhere"], [""]])
     def test_use_needs_one_that_is_there(self, cli: Cli, arguments: list[str]) -> None:
         assert cli.run("context", "use", *arguments).code in (2, 5)
         assert not ours(cli).exists()
+
+    def test_an_empty_name_is_no_context(self, cli: Cli) -> None:
+        assert "the name of the context is empty" in cli.run("context", "show", "").error
 
     def test_show_says_where_each_value_came_from(self, cli: Cli, tenant: Tenant) -> None:
         users(cli)

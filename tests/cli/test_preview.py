@@ -139,6 +139,8 @@ def test_nothing_is_sent(cli: Cli, receiver: Receiver) -> None:
         (["nobody"], 5, "there is no webhook with the id or name 'nobody'"),
         (["a", "--event", "a b"], 2, "--event 'a b' is not a well-formed event type"),
         (["a", "--data", "{"], 2, "--data is neither JSON nor a file"),
+        (["a", "--data", "~no-such-user/event.json"], 2, "the home folder that ~no-such-user/event.json begins with"),
+        (["a", "--names-from", ""], 2, "the name of the context is empty"),
         (["a", "--set", "x"], 2, "'x' is not PATH=VALUE"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -137,12 +138,31 @@ def test_create_makes_a_store_that_was_named(cli: Cli, arguments: list[str]) -> 
         ("sqlite://relative", 2, "has no absolute path"),
         ("ftp://host/x", 2, "stores of kind 'ftp' are not supported"),
         ("/proc/nowhere/x.db", 6, "there is no"),
+        ("~no-such-user/x.db", 2, "the home folder that ~no-such-user/x.db begins with is not known"),
     ],
 )
 def test_a_store_that_cannot_be(cli: Cli, store: str, code: int, words: str) -> None:
     outcome = cli.run("list", "--store", store)
     assert outcome.code == code
     assert words in outcome.error
+
+
+def test_an_empty_context_is_not_taken_for_the_current_one(cli: Cli) -> None:
+    configured(cli, 'current = "a"\n' + context("a", cli.store))
+    outcome = cli.run("list", "--context", "", environ={"QWEBHOOK_STORE": ""})
+    assert outcome.code == 2
+    assert outcome.error == "the name of the context is empty; `qwebhook context list` shows them"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a library knows it")
+def test_a_user_without_a_home_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", unknown)
+    outcome = cli.run("list", environ={"QWEBHOOK_STORE": "", "HOME": ""})
+    assert outcome.code == 2
+    assert outcome.error == "your home folder is not known; set HOME"
 
 
 def test_an_unknown_context_names_the_known_ones(cli: Cli) -> None:

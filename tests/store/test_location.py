@@ -45,7 +45,9 @@ def test_a_server(text: str) -> None:
         open_database(location)
 
 
-@pytest.mark.parametrize("text", ["", " ", "sqlite://q.db", "sqlite:q.db://", "sqlite:///", "https://", "ftp://h/q.db"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "sqlite://q.db", "sqlite:q.db://", "sqlite:///", "https://", "ftp://h/q.db", "~no-such-user/q.db"]
+)
 def test_what_names_no_store_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_location(text)
