@@ -186,8 +186,8 @@ def _endpoint(session: Session, webhook: Webhook, options: FiringOptions) -> End
     return Endpoint(opened.row, opened.version, webhook, [(options.secret, None)], opened.encrypted_headers)
 
 
-def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> Document:
-    """The requests as they would be sent; the values of encrypted headers are omitted."""
+def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions, worst: int) -> Document:
+    """The requests as they would be sent; the values of encrypted headers are omitted. worst: the exit code so far."""
     now = options.session.now_ms
     return Document(
         [
@@ -200,7 +200,8 @@ def dry_run_document(endpoints: Sequence[Endpoint], options: FiringOptions) -> D
                 headers=options.headers,
             )
             for endpoint in endpoints
-        ]
+        ],
+        exit_code=worst,
     )
 
 

@@ -127,6 +127,13 @@ def test_a_dry_run_of_a_test_fire_is_the_same_but_marked(made: Cli) -> None:
     assert fired["headers"].keys() == shown["headers"].keys()
 
 
+def test_a_dry_run_ends_with_the_exit_code_of_what_is_not_there(made: Cli) -> None:
+    outcome = made.run("test-fire", "a", "nobody", "--dry-run")
+    assert outcome.code == 5
+    assert [list(one) for one in outcome.json] == [KEYS]
+    assert "there is no webhook with the id or name 'nobody'" in outcome.error
+
+
 def test_nothing_is_sent(cli: Cli, receiver: Receiver) -> None:
     cli.create("a", "--url", receiver.url())
     previewed(cli)

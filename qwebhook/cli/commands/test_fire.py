@@ -96,5 +96,5 @@ def test_fire(
     with closing(options.names):
         endpoints, not_found = targets(session, webhooks or (), everything, options)
         if dry_run:
-            return dry_run_document(endpoints, options)
+            return dry_run_document(endpoints, options, not_found)
         return fire_all(session, endpoints, options, not_found)
