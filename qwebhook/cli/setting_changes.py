@@ -52,24 +52,22 @@ def changed_settings(
     removed_columns: Sequence[str] = (),
     removed_modes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The webhook's settings afterwards. given: by their REST names. Raises InvalidInput for what is not there."""
-    settings: dict[str, Any] = msgspec.to_builtins(webhook.qwebhook)
-    for name in removed:
-        for member in _MEMBERS.get(name, ()):
-            settings.pop(member, None)
+    """The settings that change (REST names), None for one that goes; the others stay as they are.
+
+    given: by their REST names. Raises InvalidInput for what is not there.
+    """
+    changes: dict[str, Any] = dict.fromkeys(member for name in removed for member in _MEMBERS.get(name, ()))
     if given.keys() & {"preset", "template"}:  # one takes the other's place, and `none` that of both
-        settings.pop("preset", None)
-        settings.pop("template", None)
-    settings |= {name: value for name, value in given.items() if (name, value) != ("preset", NO_PRESET)}
+        changes |= {"preset": None, "template": None}
+    changes |= {name: value for name, value in given.items() if (name, value) != ("preset", NO_PRESET)}
     if "sheet" in given or removed_columns or removed_modes or not _OF_A_SHEET.keys().isdisjoint(removed):
         before = (
             msgspec.to_builtins(webhook.qwebhook.sheet) if webhook.qwebhook.sheet and "sheet" not in removed else {}
         )
-        settings["sheet"] = _changed_sheet(webhook.name, before, removed, removed_columns, removed_modes)
-        _add_to_sheet(settings["sheet"], given.get("sheet", {}))
-        if not settings["sheet"]:
-            del settings["sheet"]
-    return settings
+        sheet = _changed_sheet(webhook.name, before, removed, removed_columns, removed_modes)
+        _add_to_sheet(sheet, given.get("sheet", {}))
+        changes["sheet"] = sheet or None
+    return changes
 
 
 def _changed_sheet(

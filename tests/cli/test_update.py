@@ -104,6 +104,32 @@ class TestFile:
         changed = update(cli, "-f", "-", stdin=json.dumps(patch).encode())
         assert (changed["name"], changed["headers"]) == ("y", {"X-B": "2", "X-Z": "z"})
 
+    def test_settings_of_the_file_and_of_options_add_up(self, cli: Cli, made: dict[str, Any]) -> None:
+        body = b'{"qwebhook": {"concurrency": 2, "ratePerMinute": 5, "retries": [1]}}'
+        changed = update(
+            cli, "-f", "-", "--type-names", "subscribed", "--concurrency", "3", "--remove-setting", "retry", stdin=body
+        )
+        assert changed["qwebhook"] == {"typeNames": "subscribed", "concurrency": 3, "ratePerMinute": 5}
+
+    @pytest.mark.parametrize(
+        ("body", "option", "words"),
+        [
+            ({"eventTypes": [DELETED]}, ("--add-event", CREATED), "-f with eventTypes and --add-event"),
+            ([{"op": "remove", "path": "/qwebhook"}], ("--column", "Id=id"), "-f with a sheet and options for it"),
+            (
+                [{"op": "add", "path": "/qwebhook/sheet", "value": {}}],
+                ("--mode", "append"),
+                "-f with a sheet and options for it",
+            ),
+        ],
+    )
+    def test_what_the_file_and_an_option_change_in_part_is_refused(
+        self, cli: Cli, made: dict[str, Any], body: Any, option: tuple[str, ...], words: str
+    ) -> None:
+        outcome = cli.run("update", "x", "-f", "-", *option, stdin=json.dumps(body).encode())
+        assert outcome.code == 2
+        assert words in outcome.error
+
     def test_options_come_after_the_file(self, cli: Cli, made: dict[str, Any]) -> None:
         changed = update(cli, "-f", "-", "--description", "option", stdin=b'{"description": "file"}')
         assert changed["description"] == "option"

@@ -123,6 +123,8 @@ def update(
     gone = split_list(remove_setting)
     check_removable(gone, settings)
     operations = read_patch(session, file) if file is not None else []
+    changes_types = _touches(operations, "eventTypes")
+    _refuse_both("-f with eventTypes", changes_types, "--add-event or --remove-event", bool(add_event or remove_event))
     fields = given_fields(
         session,
         name=name,
@@ -159,7 +161,9 @@ def update(
     if fields.get("eventTypes") == []:
         raise InvalidInput(f"{before.name} would be left without an event type", "name another, or disable it")
     if changes_settings:
-        fields["qwebhook"] = changed_settings(before, given, gone, remove_column or (), remove_mode or ())
+        changes = changed_settings(before, given, gone, remove_column or (), remove_mode or ())
+        _refuse_both("-f with a sheet", _touches(operations, "qwebhook", "sheet"), "options for it", "sheet" in changes)
+        members += _setting_operations(changes)
     operations += operations_from(fields) + members
     warnings = advice(session, *_advisable(before, operations))
     after = store.patch_webhook(before.id, operations, session.user)
@@ -198,6 +202,24 @@ def _header_operations(
     return [PatchOperation("remove", f"/{field}/{_escaped(name)}") for name in removed or ()] + [
         PatchOperation("add", f"/{field}/{_escaped(name)}", value) for name, value in pairs.items()
     ]
+
+
+def _setting_operations(changes: dict[str, Any]) -> list[PatchOperation]:
+    """Operations on single settings, so that the others stay as they are, or as the file of -f has them."""
+    from qwebhook.model.patch import PatchOperation
+
+    return [
+        PatchOperation("remove", f"/qwebhook/{name}")
+        if value is None
+        else PatchOperation("add", f"/qwebhook/{name}", value)
+        for name, value in changes.items()
+    ]
+
+
+def _touches(operations: list[PatchOperation], *place: str) -> bool:
+    """Whether an operation changes what is there, or the whole that it is a part of."""
+    paths = [operation.path.split("/")[1:] for operation in operations]
+    return any(path == list(place[: len(path)]) for path in paths if path)
 
 
 def _escaped(name: str) -> str:
