@@ -62,6 +62,11 @@ def _run(arguments: list[str], session: Session) -> int:
         return _usage_error(error, session)
     except Exit as end:
         return end.exit_code
+    except SystemExit as end:
+        # What the library of commands makes of a broken pipe while a command runs: a failure.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
     except (BrokenPipeError, Abort):
         raise
     except UnicodeEncodeError as error:

@@ -15,7 +15,7 @@ import msgspec
 
 from qwebhook.cli.exit_codes import ExitCode
 from qwebhook.cli.printable import printable
-from qwebhook.cli.session import Session, discard
+from qwebhook.cli.session import Session
 from qwebhook.deliver.request import prepare
 from qwebhook.deliver.sender import Sender
 from qwebhook.model import catalogue
@@ -130,11 +130,7 @@ def stable_secret(session: Session) -> tuple[str, Path]:
 
 def listen(session: Session, plan: ListeningPlan) -> int:
     """Listen until Ctrl-C, or until the tenant refuses the credentials. Raises what ends it."""
-    try:
-        asyncio.run(_listen(session, plan))
-    except BrokenPipeError:
-        # Whoever read it has enough. Here, since the library of commands would make a failure of it.
-        discard(session.stdout)
+    asyncio.run(_listen(session, plan))
     return ExitCode.DONE
 
 

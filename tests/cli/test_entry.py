@@ -115,14 +115,17 @@ def test_ctrl_c_in_a_process_that_reads_stdin(cli: Cli) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
-@pytest.mark.parametrize("output", ["table", "json", "csv", "id"])
-def test_a_reader_that_has_enough_is_no_error(cli: Cli, output: str) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    ["list -o table", "list -o json", "list -o csv", "list -o id", "--version", "--help", "list --help", "demo"],
+)
+def test_a_reader_that_has_enough_is_no_error(cli: Cli, arguments: str) -> None:
     cli.create("one")
     reading, writing = os.pipe()
     os.close(reading)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "qwebhook", "list", "-o", output],
+            [sys.executable, "-m", "qwebhook", *arguments.split()],
             stdout=writing,
             stderr=subprocess.PIPE,
             cwd=ROOT,
