@@ -73,14 +73,18 @@ def context_names(ctx: typer.Context) -> list[tuple[str, str]]:
 
 
 def _read(ctx: typer.Context, read: Callable[[SqliteStore], list[Found]]) -> list[Found]:
-    """What is read from the store that the line names; nothing from one that does not exist."""
+    """What is read from the store that the line names; nothing from one that does not exist.
+
+    Raises Unavailable for one that would have to be migrated first, among others.
+    """
     from qwebhook.cli.session import session_of
-    from qwebhook.store.location import FileLocation, open_database
+    from qwebhook.store.location import FileLocation
+    from qwebhook.store.sqlite import SqliteStore
 
     location = session_of(ctx).location()
     if not isinstance(location, FileLocation) or not location.path.exists():
         return []
-    store = open_database(location)
+    store = SqliteStore.open(location.path, migrate=False)
     try:
         return read(store)
     finally:

@@ -12,6 +12,8 @@ import pytest
 
 from qwebhook.cli.application import COMMANDS
 from qwebhook.cli.shell_completion import FILE_NAMES, script
+from qwebhook.store.sqlite import SqliteStore
+from qwebhook.store.sqlite.connection import MIGRATIONS
 from tests.cli.world import ROOT, Cli, asking, process, process_environ
 
 COMPLETIONS = ROOT / "completions"
@@ -112,6 +114,17 @@ def test_completing_never_makes_the_default_store(cli: Cli) -> None:
     cli.environ["QWEBHOOK_STORE"] = ""
     assert completed(cli, "qwebhook get ") == []
     assert list(cli.home.iterdir()) == []
+
+
+def test_completing_leaves_an_older_store_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    for migration in sorted(MIGRATIONS.glob("*.sql"))[:-1]:
+        shutil.copy(migration, earlier)
+    SqliteStore.open(cli.store, create=True, migrations=earlier).close()
+    before = cli.store.read_bytes()
+    assert completed(cli, "qwebhook get ") == []
+    assert cli.store.read_bytes() == before
 
 
 def test_the_answers_of_the_other_shells(cli: Cli) -> None:

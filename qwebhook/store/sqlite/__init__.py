@@ -44,9 +44,11 @@ class SqliteStore:
         self._webhooks = Webhooks(connection, _now)
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, migrations: Path = MIGRATIONS) -> SqliteStore:
-        """Open the store in a file; with `create`, make a missing one. Raises Unavailable."""
-        return cls(Connection.open(path, create=create, migrations=migrations))
+    def open(
+        cls, path: Path, *, create: bool = False, migrate: bool = True, migrations: Path = MIGRATIONS
+    ) -> SqliteStore:
+        """Open the store in a file; see `Connection.open`. Raises Unavailable."""
+        return cls(Connection.open(path, create=create, migrate=migrate, migrations=migrations))
 
     @property
     def path(self) -> Path:

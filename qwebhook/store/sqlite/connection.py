@@ -85,8 +85,11 @@ class Connection:
         self.executemany = database.executemany
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, migrations: Path = MIGRATIONS) -> Connection:
-        """Open a store; with `create`, make a missing one. An older one is migrated, after a backup copy.
+    def open(
+        cls, path: Path, *, create: bool = False, migrate: bool = True, migrations: Path = MIGRATIONS
+    ) -> Connection:
+        """Open a store; with `create`, make a missing one. An older one is migrated, after a backup copy; without
+        `migrate`, it is refused.
 
         Raises StoreMissing, StoreTooNew, StoreDamaged, StoreKeyProblem and the other kinds of Unavailable.
         """
@@ -113,7 +116,7 @@ class Connection:
             try:
                 # LIKE and lower() know the case of ASCII letters only.
                 database.create_function("casefold", 1, str.casefold, deterministic=True)
-                number, vault = _prepare(database, path, scripts, create)
+                number, vault = _prepare(database, path, scripts, create, migrate)
             except BaseException:
                 database.close()
                 raise
@@ -177,9 +180,13 @@ def _make_file(path: Path) -> None:
         raise StoreReadOnly(f"the store {path} cannot be made: {error.strerror}") from None
 
 
-def _prepare(database: sqlite3.Connection, path: Path, scripts: Sequence[Path], create: bool) -> tuple[int, Vault]:
+def _prepare(
+    database: sqlite3.Connection, path: Path, scripts: Sequence[Path], create: bool, migrate: bool
+) -> tuple[int, Vault]:
     latest = len(scripts)
     version = _checked_version(database, path, latest)
+    if version < latest and not migrate:
+        raise Unavailable(f"the store {path} has version {version}, and not yet {latest}")
     if version == 0:
         if not create and path.stat().st_size:
             # Another process is making it right now, or a crash left it so; either way it is ours to finish.
