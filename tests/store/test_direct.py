@@ -110,6 +110,15 @@ def test_a_body_that_was_rendered_otherwise_is_kept_as_it_was_sent(
     assert journal.original(webhook.id, identifier).body == claim.body
 
 
+@pytest.mark.parametrize("message", [b'{"text": "App created"}', b"App created"])
+def test_the_message_of_a_test_fire_is_no_event_to_send_again(
+    store: Store, journal: Journal, webhook: Webhook, message: bytes
+) -> None:
+    identifier = fired(store, journal, webhook, exchange(message))
+    with pytest.raises(NotFound, match=f"delivery {identifier} was a test-fire, of which the message is kept"):
+        journal.original(webhook.id, identifier)
+
+
 def test_deliveries_of_every_kind_are_listed_in_the_order_of_their_records(
     store: Store, journal: Journal, webhook: Webhook, claim: Claim
 ) -> None:

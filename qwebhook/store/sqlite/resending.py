@@ -6,7 +6,7 @@ from binascii import a2b_base64
 
 from qwebhook.model.backoff import ATTEMPTS
 from qwebhook.model.delivery import Delivered, Outcome, judge, reason
-from qwebhook.model.errors import NotFound
+from qwebhook.model.errors import EventRejected, NotFound
 from qwebhook.model.event import read_event
 from qwebhook.model.trace import kept_trace
 from qwebhook.store.contract import DirectAttempt, Original
@@ -27,9 +27,16 @@ def original(connection: Connection, webhooks: Webhooks, webhook_id: str, delive
         event, test, sent = row[9], bool(row[8]), row[13]
         endpoint = webhooks.endpoint(webhooks.row(webhook_id)[0], tolerant=True)
         if not event:
-            # A test-fire's event is nowhere but in its request.
+            # A test-fire's event is nowhere but in its request, unless that had a message made of it.
             body = sent.encode()
-            return Original(endpoint, 0, row[2], read_event(body).key, body, test)
+            try:
+                key = read_event(body).key
+            except EventRejected:
+                raise NotFound(
+                    f"delivery {delivery_id} was a test-fire, of which the message is kept, and not the event",
+                    "fire another with `qwebhook test-fire --via serve`",
+                ) from None
+            return Original(endpoint, 0, row[2], key, body, test)
         found = connection.execute(_SQL["event"], (event,)).fetchone()
     if found is None:
         raise NotFound(
