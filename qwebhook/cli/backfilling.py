@@ -12,14 +12,14 @@ import msgspec
 from qwebhook.cli.own_journal import own_journal
 from qwebhook.cli.printable import printable
 from qwebhook.cli.progress import Meter
-from qwebhook.cli.replaying import OUTCOME_COLUMNS, awaited, check_server, judged
+from qwebhook.cli.replaying import OUTCOME_COLUMNS, awaited, bounds_at, check_server, judged
 from qwebhook.cli.results import Column, Listing, View
 from qwebhook.cli.session import Session
 from qwebhook.cli.sources import open_source
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import InvalidInput
 from qwebhook.model.event import Event
-from qwebhook.model.timestamps import from_rfc3339, moment, to_rfc3339
+from qwebhook.model.timestamps import from_rfc3339, to_rfc3339
 from qwebhook.source.audit_log import AuditLog
 from qwebhook.source.backfill import Backfilled, Put, backfill, joined, paced
 from qwebhook.source.pace import RequestRate
@@ -94,10 +94,11 @@ def open_log(session: Session, plan: BackfillPlan) -> AuditLog:
 def stretch(plan: BackfillPlan, now: int) -> tuple[int, int]:
     """From when to when the log is read (ms, the end not included). now: the tenant's time. Raises InvalidInput."""
     # The tenant's time is known by whole seconds: what happened within this one is wanted, too.
-    since, until = moment(plan.since, now), moment(plan.until, now) if plan.until is not None else now + AHEAD
+    since, end = bounds_at(plan.since, plan.until, now)
+    until = now + AHEAD if end is None else end
     if since >= until:
-        end = f"--until {plan.until}" if plan.until is not None else "now, by the tenant's clock"
-        raise InvalidInput(f"--since {plan.since} is not before {end}")
+        named = f"--until {plan.until}" if plan.until is not None else "now, by the tenant's clock"
+        raise InvalidInput(f"--since {plan.since} is not before {named}")
     return since, until
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from qwebhook.cli.inputs import read_pairs, read_secret, read_text, split_list
+from qwebhook.cli.inputs import meant, read_pairs, read_secret, read_text, split_list
 from qwebhook.cli.session import Session
 from qwebhook.cli.suggestions import event_types
 from qwebhook.model.errors import InvalidInput
@@ -253,9 +253,9 @@ def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, An
     if options["retry"] is not None:
         given["retries"] = _retries(options["retry"])
     given["sheet"] = {
-        "columns": read_pairs(session, options["column"], "--column") if options["column"] else None,
+        "columns": read_pairs(session, options["column"], "--column", "HEADER=PLACE") if options["column"] else None,
         "key": options["key"],
-        **_modes(options["mode"] or ()),
+        **_modes(session, options["mode"] or ()),
     }
     given["sheet"] = {name: value for name, value in given["sheet"].items() if value is not None} or None
     return {field: value for field, value in given.items() if value is not None}
@@ -264,27 +264,25 @@ def given_settings(session: Session, options: Mapping[str, Any]) -> dict[str, An
 def _whole_seconds(text: str, option: str) -> int:
     from qwebhook.model.timestamps import duration_seconds
 
-    seconds = duration_seconds(text)
+    seconds = meant(option, duration_seconds, text)
     if seconds != round(seconds):
         raise InvalidInput(f"{option} {text!r} is not in whole seconds", "write 30s or 2m")
     return round(seconds)
 
 
 def _retries(text: str) -> list[int]:
-    from qwebhook.model.timestamps import duration_seconds
-
     if text == NEVER:
         return []
-    waits = [round(duration_seconds(word)) for word in split_list([text])]
+    waits = [_whole_seconds(word, "--retry") for word in split_list([text])]
     if not waits:  # such as a variable of a shell that is not set
         raise InvalidInput("--retry names no wait", f"write 5s,1m,1h, or {NEVER}")
     return waits
 
 
-def _modes(texts: Sequence[str]) -> dict[str, Any]:
+def _modes(session: Session, texts: Sequence[str]) -> dict[str, Any]:
     """MODE for all, and TYPE=MODE for one type."""
     alone = [text for text in texts if "=" not in text]
     if len(alone) > 1:
         raise InvalidInput("--mode is given for all types more than once", "write TYPE=MODE for one type")
-    single = dict(text.split("=", 1) for text in texts if "=" in text)
+    single = read_pairs(session, [text for text in texts if "=" in text], "--mode", "TYPE=MODE")
     return {"mode": alone[0] if alone else None, "modes": single or None}

@@ -5,13 +5,16 @@ Errors name the option and the file, and never show what was read: it may be a s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from typer import Abort
 
 from qwebhook.cli.session import Session
 from qwebhook.model.errors import InvalidInput
 from qwebhook.store.home import expanded
+
+T = TypeVar("T")
 
 GENERATE = "generate"
 STDIN = "-"
@@ -70,19 +73,32 @@ def read_secret(session: Session, text: str) -> str:
     return read_value(session, text, "--secret", stdin=True)
 
 
-def read_pairs(session: Session, texts: Sequence[str], option: str, *, indirect: bool = False) -> dict[str, str]:
-    """NAME=VALUE options as a dict. indirect: VALUE may be @FILE or env:NAME. Raises InvalidInput."""
+def read_pairs(
+    session: Session, texts: Sequence[str], option: str, form: str = "NAME=VALUE", *, indirect: bool = False
+) -> dict[str, str]:
+    """NAME=VALUE options as a dict. form: as the help has it. indirect: VALUE may be @FILE or env:NAME.
+
+    Raises InvalidInput, also for a name that is given twice, whatever its case.
+    """
     pairs: dict[str, str] = {}
     for number, text in enumerate(texts, start=1):
         name, separator, value = text.partition("=")
         if not separator or not name.strip():
             # Counted rather than shown, since it may hold a secret.
-            raise InvalidInput(f"{option} number {number} is not NAME=VALUE")
+            raise InvalidInput(f"{option} number {number} is not {form}")
         name = name.strip()
         if name.lower() in (present.lower() for present in pairs):
             raise InvalidInput(f"{option} {name} is given twice")
         pairs[name] = read_value(session, value, f"{option} {name}") if indirect else value
     return pairs
+
+
+def meant(option: str, read: Callable[[str], T], text: str) -> T:
+    """What the text of an option means, such as a duration. Raises InvalidInput as `read` does, naming the option."""
+    try:
+        return read(text)
+    except InvalidInput as error:
+        raise InvalidInput(f"{option} {error.message}", error.hint) from None
 
 
 def split_list(texts: Sequence[str] | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from qwebhook.cli.exit_codes import ExitCode
+from qwebhook.cli.inputs import meant
 from qwebhook.cli.own_journal import own_journal
 from qwebhook.cli.printable import printable
 from qwebhook.cli.progress import Meter
@@ -70,13 +71,21 @@ class ReplayPlan(msgspec.Struct, kw_only=True):
 def period(session: Session, since: str, until: str | None) -> tuple[int, int | None]:
     """From when to when, by the clock of the machine where the events are; see ReplayPlan. Raises InvalidInput."""
     # What is mistyped is told before anything is sent.
-    for text in filter(None, (since, until)):
-        moment(text, session.now_ms)
+    bounds_at(since, until, session.now_ms)
     now = session.open_server().now() if session.is_remote else session.now_ms
-    beginning, end = moment(since, now), moment(until, now) if until is not None else None
+    beginning, end = bounds_at(since, until, now)
     if beginning >= (now if end is None else end):
         raise InvalidInput(f"--since {since} is not before {f'--until {until}' if until is not None else 'now'}")
     return beginning, end
+
+
+def bounds_at(since: str, until: str | None, now: int) -> tuple[int, int | None]:
+    """What --since and --until mean at a time; all in milliseconds since the epoch. Raises InvalidInput."""
+
+    def read(text: str) -> int:
+        return moment(text, now)
+
+    return meant("--since", read, since), meant("--until", read, until) if until is not None else None
 
 
 def webhooks_to_replay(session: Session, reference: str | None) -> list[Webhook]:

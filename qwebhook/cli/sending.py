@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from qwebhook.cli.inputs import meant
 from qwebhook.model.errors import InvalidInput
 
 DEFAULT_TIMEOUT = "15s"
@@ -42,8 +43,8 @@ def timeout_seconds(text: str | None) -> float:
     """What --timeout says, in seconds; the default for None. Raises InvalidInput."""
     from qwebhook.model.timestamps import duration_seconds
 
-    given = text or DEFAULT_TIMEOUT
-    seconds = duration_seconds(given)
+    given = DEFAULT_TIMEOUT if text is None else text
+    seconds = meant("--timeout", duration_seconds, given)
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         raise InvalidInput(f"--timeout {given} is not between 0 and 10 minutes")
     return seconds

@@ -124,6 +124,16 @@ def test_a_network_that_is_none(home: Home) -> None:
     assert "everything" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--retention", "is not a duration"), ("--drain", "is not a duration"), ("--keep-free", "is not a size")],
+)
+def test_an_option_that_cannot_be_read_is_named(home: Home, option: str, words: str) -> None:
+    done = home.run("serve", "--store", home.folder / "store.db", "--port", "0", option, "much")
+    assert done.returncode == 2
+    assert f"{option} 'much' {words}" in done.stderr
+
+
 def test_a_store_without_its_key(server: Server, home: Home) -> None:
     server.create_webhook(secret=STANDARD_SECRET)
     server.process.terminate()

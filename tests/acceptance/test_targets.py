@@ -124,7 +124,7 @@ def test_a_workbook_by_options_that_update_changes(serve: Serve, home: Home) -> 
         (("--mode", "upsert"), "name a column's header"),
         (("--mode", "upsert", "--mode", "append"), "more than once"),
         (("--mode", "insert"), "qwebhook.sheet.mode: is 'insert'"),
-        (("--column", "Name"), "--column number 1 is not NAME=VALUE"),
+        (("--column", "Name"), "--column number 1 is not HEADER=PLACE"),
         (("--retry", "soon"), "soon"),
         (("--retry", "0s"), "qwebhook.retries: is [0]"),
     ],

@@ -200,6 +200,10 @@ class TestBody:
         (["--event", ","], "no event type is named"),
         (["--concurrency", "0"], "qwebhook.concurrency: is 0; use 1 to 1000"),
         (["--rate-per-minute", "0"], "qwebhook.ratePerMinute: is 0; use 1 to 1000000"),
+        (["--retry", "5s,soon"], "--retry 'soon' is not a duration"),
+        (["--retry", "1500ms"], "--retry '1500ms' is not in whole seconds"),
+        (["--mode", "a.b=append", "--mode", "a.b=mark"], "--mode a.b is given twice"),
+        (["--mode", "=mark"], "--mode number 1 is not TYPE=MODE"),
         (["--ordering", "random"], "qwebhook.ordering: is 'random', not one of arrival, strict"),
     ],
 )

@@ -129,10 +129,10 @@ class TestCounts:
     ("arguments", "code", "words"),
     [
         (["a"], 2, "missing option '--since'"),
-        (["a", "--since", "soon"], 2, "'soon' is neither a time nor a duration before now"),
+        (["a", "--since", "soon"], 2, "--since 'soon' is neither a time nor a duration before now"),
         (["a", "--since", "1h", "--until", "2h"], 2, "--since 1h is not before --until 2h"),
         (["a", "--since", "2030-01-01"], 2, "--since 2030-01-01 is not before now"),
-        (["a", "--since", "1h", "--wait", "soon"], 2, "'soon' is not a duration"),
+        (["a", "--since", "1h", "--wait", "soon"], 2, "--wait 'soon' is not a duration"),
         (["a", "--since", "1h", "--wait", "1s", "--dry-run"], 2, "--dry-run and --wait were both given"),
         (["nobody", "--since", "1h"], 5, "there is no webhook with the id or name 'nobody'"),
         (

@@ -199,7 +199,7 @@ class TestFailed:
         (["a"], 2, "no delivery is named; give its id, or --failed"),
         (["a", "x", "--failed"], 2, "deliveries are named and --failed is given; give one of them"),
         (["a", "x", "--since", "2h"], 2, "--since goes with --failed"),
-        (["a", "--failed", "--since", "soon"], 2, "'soon' is neither a time nor a duration"),
+        (["a", "--failed", "--since", "soon"], 2, "--since 'soon' is neither a time nor a duration"),
         (["a", "x", "--timeout", "11m"], 2, "--timeout 11m is not between 0 and 10 minutes"),
         (["a", "x", "--allow-network", "everything"], 2, "'everything' is not a network"),
         (["nobody", "x"], 5, "there is no webhook with the id or name 'nobody'"),

@@ -107,7 +107,7 @@ def test_a_webhook_without_a_secret_gets_its_first(cli: Cli) -> None:
     ("arguments", "code", "words"),
     [
         (["a", "--secret", "short"], 2, "secret"),
-        (["a", "--grace", "soon"], 2, "'soon' is not a duration"),
+        (["a", "--grace", "soon"], 2, "--grace 'soon' is not a duration"),
         (["a", "--grace", "366d"], 2, "--grace 366d is more than a year"),
         (["a", "--secret", "env:NOT_SET"], 2, "the variable NOT_SET is not set"),
         (["nobody"], 5, "there is no webhook with the id or name 'nobody'"),

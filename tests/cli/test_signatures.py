@@ -135,10 +135,10 @@ class TestVerify:
             (["--secret", SECRET], "there is no signature to check"),
             (
                 ["--secret", SECRET, "--header", "webhook-signature: v1,x"],
-                "webhook-id and webhook-timestamp is missing",
+                "webhook-id and webhook-timestamp are missing",
             ),
             (["--secret", SECRET, "--header", "nothing"], "--header number 1 is not 'NAME: VALUE'"),
-            (["--secret", SECRET, "--tolerance", "soon", "--header", "a: b"], "'soon' is not a duration"),
+            (["--secret", SECRET, "--tolerance", "soon", "--header", "a: b"], "--tolerance 'soon' is not a duration"),
             (["--secret", "", "--header", "Qlik-Signature: x"], "--secret is empty"),
         ],
     )

@@ -73,13 +73,14 @@ def replay(
     does not retry has lost. To a tenant's webhook they are sent from here, one after the other, so that --wait has
     nothing to wait for; exit code 7 says that some failed. A server's queue is filled on its own machine, with --store.
     """
+    from qwebhook.cli.inputs import meant
     from qwebhook.cli.replaying import ReplayPlan, period, replay_all, webhooks_to_replay
     from qwebhook.model.timestamps import duration_seconds
 
     session = session_of(ctx)
     if dry_run and wait is not None:
         raise InvalidInput("--dry-run and --wait were both given", "give one of them")
-    patience = duration_seconds(wait) if wait is not None else None
+    patience = meant("--wait", duration_seconds, wait) if wait is not None else None
     if source is not None:
         from qwebhook.cli.backfilling import BackfillPlan, backfill_webhook
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -47,6 +48,7 @@ def resend(
     retried, and has the webhook-id that it had. Exit code 7 if any fails. For many events, `replay` puts them into the
     server's queue.
     """
+    from qwebhook.cli.inputs import meant
     from qwebhook.cli.resending import failed_deliveries, resend_all, resend_by_server
     from qwebhook.cli.target_settings import allowed
     from qwebhook.model.addresses import AddressPolicy
@@ -63,7 +65,7 @@ def resend(
         raise InvalidInput("no delivery is named", "give its id, or --failed")
     if since is not None and not failed:
         raise InvalidInput("--since goes with --failed", "leave it out, or give no ids")
-    earliest = moment(since, session.now_ms) if since is not None else None
+    earliest = meant("--since", partial(moment, now=session.now_ms), since) if since is not None else None
     seconds = timeout_seconds(timeout)
     policy = AddressPolicy(session.allowed_networks(allow_network or ()))
     found = session.open_store().find_webhook(webhook)

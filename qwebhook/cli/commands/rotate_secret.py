@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwebhook.cli.inputs import GENERATE, read_secret
+from qwebhook.cli.inputs import GENERATE, meant, read_secret
 from qwebhook.cli.results import Single
 from qwebhook.cli.selection import WebhookArgument
 from qwebhook.cli.session import session_of
@@ -49,7 +49,7 @@ def rotate_secret(
     from qwebhook.model.timestamps import duration_seconds, humanised
 
     session = session_of(ctx)
-    milliseconds = round(duration_seconds(grace) * 1000)
+    milliseconds = round(meant("--grace", duration_seconds, grace) * 1000)
     if milliseconds > LONGEST_GRACE:
         raise InvalidInput(f"--grace {grace} is more than a year", "give 365d at most")
     value = read_secret(session, secret)

@@ -115,6 +115,7 @@ def serve(
     changed meanwhile, with the same --store, work at once. SIGTERM or Ctrl-C stops in an orderly way: what is
     pending is taken up at the next start. A second signal leaves at once.
     """
+    from qwebhook.cli.inputs import meant
     from qwebhook.cli.target_settings import allowed
     from qwebhook.model.consent import ANY, is_origin, read_rate
     from qwebhook.model.errors import InvalidInput
@@ -142,14 +143,14 @@ def serve(
             allowed_networks=session.allowed_networks(allow_network or ()),
             allowed_origins=allowed_origin or [],
             allowed_rate=rate,
-            retention=duration_seconds(retention),
-            drain=duration_seconds(drain),
+            retention=meant("--retention", duration_seconds, retention),
+            drain=meant("--drain", duration_seconds, drain),
             tls_certificate=tls_cert,
             tls_key=tls_key,
             behind_proxy=behind_proxy,
             public_url=_address(public_url),
             webhook_limit=webhook_limit,
-            keep_free=size_bytes(keep_free),
+            keep_free=meant("--keep-free", size_bytes, keep_free),
             max_pending=max_pending,
             allowed=allowed(session, commands=allow_exec, folders=allow_files or ()),
             sources=_sources(session, source or []),

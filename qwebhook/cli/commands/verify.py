@@ -46,7 +46,7 @@ def verify(
     Exits with 0 if every signature among the headers holds, and with 1 if one does not. A scheme whose headers are
     absent is not checked.
     """
-    from qwebhook.cli.inputs import read_bytes, read_value
+    from qwebhook.cli.inputs import meant, read_bytes, read_value
     from qwebhook.model.signature import verify_qlik, verify_standard
     from qwebhook.model.timestamps import duration_seconds
 
@@ -56,7 +56,7 @@ def verify(
     secrets = [read_value(session, one, "--secret", stdin=True) for one in secret]
     if not all(secrets):
         raise InvalidInput("--secret is empty")
-    seconds = duration_seconds(tolerance) or float("inf")
+    seconds = meant("--tolerance", duration_seconds, tolerance) or float("inf")
     headers = _headers(header or [])
     verdicts: dict[str, str] = {}
     body = read_bytes(session, file, "FILE")
@@ -66,7 +66,8 @@ def verify(
     if "webhook-signature" in headers:
         missing = [name for name in _STANDARD if name not in headers]
         if missing:
-            raise InvalidInput(f"{' and '.join(missing)} is missing", "webhook-signature covers it")
+            verb = "is" if len(missing) == 1 else "are"
+            raise InvalidInput(f"{' and '.join(missing)} {verb} missing", "webhook-signature covers what they say")
         message_id, timestamp, signatures = (headers[name] for name in _STANDARD)
         verdicts["webhook-signature"] = verify_standard(
             secrets, message_id, timestamp, signatures, body, session.clock(), seconds
