@@ -144,6 +144,29 @@ class TestInput:
         assert f"the {taken} events before were taken" in outcome.err
         assert "line 1201: " in outcome.err
 
+    def test_one_that_was_taken_before_is_an_event(self, made: Cli) -> None:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "qwebhook", "publish", "-q"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=process_environ(made.environ),
+        )
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write(lines("1")[0] + b"\n")
+        running.stdin.flush()
+        assert b"no server is running" in running.stderr.readline()
+        _, err = running.communicate(b"{}\n", timeout=20)
+        assert running.returncode == 2
+        assert err.endswith(b"; the event before was taken\n")
+
+    def test_a_token_is_not_taken_for_a_database(self, made: Cli) -> None:
+        outcome = made.run("publish", "--token", "qwh_x", stdin=lines("1")[0])
+        assert outcome.code == 2
+        assert outcome.error == "--token is for a server, and the store is a database; leave it out, or give --server"
+        assert pending(made) == 0
+
     def test_ids_are_assigned_where_they_lack(self, made: Cli) -> None:
         text = b"\n".join(
             [cloud_event_body(id=None), cloud_event_body(id=""), legacy_event_body(eventId=None), *lines("7")]

@@ -81,6 +81,8 @@ def _destination(session: Session, server: str | None, token: str | None) -> Des
         if not store.is_qwebhook:
             raise InvalidInput(f"{store.name} is a tenant, which takes no events", "publish to a qwebhook store")
         return StoreDestination(store.remote)
+    if given is not None:
+        raise InvalidInput("--token is for a server, and the store is a database", "leave it out, or give --server")
     database = session.open_database()
     if database.server() is None:
         session.warn("no server is running on this store; `qwebhook serve` delivers what is published")
@@ -91,7 +93,7 @@ def _with_progress(error: QwebhookError, receipt: Receipt) -> QwebhookError:
     count = receipt.accepted + receipt.duplicates
     if not count:
         return error
-    progress = f"the {count} events before were taken"
+    progress = "the event before was taken" if count == 1 else f"the {count} events before were taken"
     return type(error)(error.message, f"{error.hint}; {progress}" if error.hint else progress)
 
 
