@@ -90,16 +90,20 @@ def _lines(text: bytes, first: int = 1) -> list[tuple[int, bytes]]:
 def _arriving(session: Session) -> Iterator[list[Part]]:
     """The raw events of stdin as they arrive."""
     reads = _reads(session)
-    text = b""
+    arrived: list[bytes] = []  # joined when a line ends, as below
     for data in reads:
-        text += data
+        arrived.append(data)
+        if b"\n" not in data:
+            continue
+        text = b"".join(arrived)
+        arrived = [text]
         head, newline, _ = text.lstrip().partition(b"\n")
         if newline and not _is_object(head):
             break  # not a line of NDJSON, so the end has to be seen first
         if newline:
             yield from _arriving_lines(text, reads)
             return
-    parts = _parts(text + b"".join(reads))
+    parts = _parts(b"".join([*arrived, *reads]))
     yield from (parts[start : start + CHUNK] for start in range(0, len(parts), CHUNK))
 
 
