@@ -1,4 +1,4 @@
-"""Removing a context, with what is kept of its credentials elsewhere."""
+"""Removing or replacing a context, with what is kept of its credentials elsewhere."""
 
 from __future__ import annotations
 
@@ -18,14 +18,23 @@ def remove_context(session: Session, name: str) -> ShownContext:
     removed = shown(session, context)
     remove_from_file(context.file, name)
     session.settings.forget()
-    token_file(session, name).unlink(missing_ok=True)
-    _forget_key(session, context)
+    forget_credentials(session, context)
     return removed
 
 
-def _forget_key(session: Session, context: Context) -> None:
-    """The context is gone already, so that a keyring which does not answer is a warning."""
-    if not context.keyring:
+def replaced_by(session: Session, name: str) -> Context | None:
+    """The context whose place one of that name takes; None if there is none."""
+    return session.settings.context(name) if name in session.settings.context_files() else None
+
+
+def forget_credentials(session: Session, context: Context, heir: Context | None = None) -> None:
+    """Delete what is kept of a context's credentials outside its file. heir: what took its place, and may use it on.
+
+    The context is gone already, so that a keyring which does not answer is a warning.
+    """
+    if heir is None or not heir.client_id:
+        token_file(session, context.name).unlink(missing_ok=True)
+    if not context.keyring or (heir is not None and heir.keyring == context.keyring):
         return
     from qwebhook.cli.system_keyring import delete_key
 

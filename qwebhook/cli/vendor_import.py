@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from qwebhook.cli.context_adding import check_is_ours
+from qwebhook.cli.context_removal import forget_credentials, replaced_by
 from qwebhook.cli.context_views import ShownContext, shown
 from qwebhook.cli.contexts import Context
 from qwebhook.cli.contexts_file import add_context
@@ -46,12 +47,15 @@ def _imported(
     if isinstance(one, Unusable):
         raise InvalidInput(f"{name} cannot be taken over: {one.why}")
     context = Context(name=name, store=one.url, file=session.settings.contexts_file, token=one.key)
-    if name in session.settings.context_files():
-        if session.settings.context(name) == context:
+    before = replaced_by(session, name)
+    if before is not None:
+        if before == context:
             return shown(session, context)
         check_is_ours(session, name)
         if not replace:
             raise Conflict(f"there is another context {name!r} already", "give --replace to replace it")
     add_context(context.file, context)
     session.settings.forget()
+    if before is not None:
+        forget_credentials(session, before, context)
     return shown(session, context)

@@ -166,6 +166,15 @@ class TestAdd:
         cli.ok("context", "remove", "ci", "--yes")
         assert not token.exists()
 
+    def test_a_token_goes_with_the_client_that_another_key_replaces(self, cli: Cli, tenant: Tenant) -> None:
+        client = tenant.access.new_client()
+        secret = cli.home / "secret.txt"
+        secret.write_text(client.secret)
+        cli.ok("context", "add", "ci", tenant.url, "--client-id", client.id, "--client-secret", f"@{secret}")
+        (token,) = (folder(cli) / "tokens").iterdir()
+        cli.ok("context", "add", "ci", "--replace", stdin=tenant.key.encode())
+        assert not token.exists()
+
     def test_replace_renews_the_key_and_keeps_the_rest(self, cli: Cli, tenant: Tenant) -> None:
         cli.environ["HOOK"] = "a-secret-of-more-than-32-characters"
         add(cli, tenant, "prod", "--webhook-secret", "env:HOOK")
@@ -297,6 +306,25 @@ class TestKeyring:
         assert self.run(cli, "list", "--context", "k").code == 0
         assert self.run(cli, "context", "remove", "k", "--yes").code == 0
         assert json.loads((cli.home / "keyring.json").read_text()) == {}
+
+    @pytest.mark.parametrize("way", ["add", "import"])
+    def test_a_key_that_is_kept_elsewhere_by_now_is_gone(self, cli: Cli, tenant: Tenant, way: str) -> None:
+        self.run(cli, "context", "add", "k", tenant.url, "--keyring", key=tenant.key)
+        if way == "add":
+            replaced = self.run(cli, "context", "add", "k", "--replace", key=tenant.key)
+        else:
+            file = cli.home / "contexts.yml"
+            header = f"      Authorization: Bearer {tenant.key}\n"
+            file.write_text(f"contexts:\n  k:\n    server: {tenant.url}\n    headers:\n{header}")
+            replaced = self.run(cli, "context", "import", "--from", str(file), "--replace")
+        assert replaced.code == 0, replaced
+        assert json.loads((cli.home / "keyring.json").read_text()) == {}
+        assert self.run(cli, "list", "--context", "k").code == 0
+
+    def test_a_key_that_is_renewed_there_stays(self, cli: Cli, tenant: Tenant) -> None:
+        self.run(cli, "context", "add", "k", tenant.url, "--keyring", key=tenant.key)
+        assert self.run(cli, "context", "add", "k", "--replace", "--keyring", key=tenant.key).code == 0
+        assert self.run(cli, "list", "--context", "k").code == 0
 
     def test_a_key_that_is_gone(self, cli: Cli, tenant: Tenant) -> None:
         self.run(cli, "context", "add", "k", tenant.url, "--keyring", key=tenant.key)

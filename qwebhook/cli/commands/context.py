@@ -114,6 +114,7 @@ def add(
     """
     from qwebhook.cli import contexts_file
     from qwebhook.cli.context_adding import AddingOptions, new_context
+    from qwebhook.cli.context_removal import forget_credentials, replaced_by
     from qwebhook.cli.context_views import CONTEXTS, shown
 
     session = session_of(ctx)
@@ -129,7 +130,10 @@ def add(
         from qwebhook.cli.system_keyring import store_key
 
         store_key(new.context.keyring, new.key)
+    before = replaced_by(session, name)
     contexts_file.add_context(new.context.file, new.context)
+    if before is not None:
+        forget_credentials(session, before, new.context)
     if use:
         contexts_file.use_context(new.context.file, name)
     else:
