@@ -816,6 +816,22 @@ def test_asking_who_serves_leaves_nothing_behind(made: Path) -> None:
 
 
 @posix
+def test_of_two_who_ask_at_once_neither_is_taken_for_a_server(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ServerLock(made).release()
+    seen: list[object] = []
+    close = os.close
+
+    def asked_before_the_first_has_done(descriptor: int) -> None:
+        monkeypatch.setattr(os, "close", close)
+        seen.append(holder_of(made))
+        close(descriptor)
+
+    monkeypatch.setattr(os, "close", asked_before_the_first_has_done)
+    assert holder_of(made) is None
+    assert seen == [None]
+
+
+@posix
 def test_the_lock_ends_with_the_process_however_that_ends(made: Path) -> None:
     server = child(SERVE, made)
     assert server.stdout is not None

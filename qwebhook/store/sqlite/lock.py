@@ -64,7 +64,7 @@ def holder_of(store: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        return None if _try_lock(descriptor) else _read(descriptor) or Holder(0)
+        return None if _try_lock(descriptor, shared=True) else _read(descriptor) or Holder(0)
     finally:
         os.close(descriptor)
 
@@ -91,7 +91,8 @@ if sys.platform == "win32":
     # Far beyond the text: Windows locks are mandatory, and others must be able to read who holds it.
     _LOCKED_BYTE = 1 << 30
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
+        # Windows has no shared locks here: of two who ask at the same moment, one may see a holder.
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -102,9 +103,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
+        """shared: as whoever asks does, so that of two at the same moment neither takes the other for a server."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
