@@ -502,6 +502,7 @@ def test_the_history_of_all_webhooks(store: Store, journal: Journal, sort: Deliv
     status: Status = "fail"
     assert len(records(store, status=status)) == 3
     assert len(records(store, event_type=APP_DELETED)) == 4
+    assert records(store, event_type="com.qlik.app.deleted") == records(store, event_type=APP_DELETED)
 
 
 def test_new_records_do_not_disturb_paging(store: Store, journal: Journal) -> None:

@@ -168,7 +168,7 @@ def test_deliveries(
     def deliver(count: int) -> None:
         clock[0] += SECOND
         for _ in range(count):
-            kind = choose.choice([APP_CREATED, APP_DELETED])
+            kind = choose.choice([APP_CREATED, "com.qlik.app.created", APP_DELETED])
             accepted = journal.write([event(id=f"{choose.random()}", type=kind)], [], clock[0]).accepted[0]
             ends = [choose.choice([delivered, dead, lambda claim: retry(claim, clock[0])]) for _ in accepted.claims]
             journal.write([], [end(claim) for end, claim in zip(ends, accepted.claims, strict=True)], clock[0])

@@ -38,7 +38,12 @@ def deliveries(
     ] = None,
     event: Annotated[
         str | None,
-        typer.Option("--event", metavar="TYPE", help="Those of events of this type.", autocompletion=event_types),
+        typer.Option(
+            "--event",
+            metavar="TYPE",
+            help="Those of events of this type, under any of its names.",
+            autocompletion=event_types,
+        ),
     ] = None,
     sort: Annotated[
         str,

@@ -55,7 +55,8 @@ class DeliveryQuery(msgspec.Struct, kw_only=True):
     """Which deliveries, in which order, as in WebhookQuery. webhook_id None means those of every webhook; a database
     has those of deleted ones among them.
 
-    own: of one webhook, only those made since it was given to the user whose it is. A server knows by itself who asks.
+    event_type: under any of its names; a tenant takes it as it is. own: of one webhook, only those made since it was
+    given to the user whose it is. A server knows by itself who asks.
     """
 
     webhook_id: str | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import get_args
 
+from qwebhook.model.catalogue import names_of
 from qwebhook.model.delivery import Attempt, Delivery, Status
 from qwebhook.model.errors import NotFound
 from qwebhook.model.identifiers import row_of
@@ -33,14 +35,15 @@ class History:
             where.append(_SQL["where webhook"])
             values.append(webhook)
             own_from = first if query.own else 0
-        if query.event_type is not None:
-            where.append(_SQL["where event_type"])
-            values.append(query.event_type)
+        types: tuple[str | None, ...] = (None,) if query.event_type is None else names_of(query.event_type)
         selects: list[str] = []
         parameters: list[object] = []
-        for status, beyond in _parts(query, paging):
+        for event_type, (status, beyond) in product(types, _parts(query, paging)):
             parts = list(where)
             parameters += values
+            if event_type is not None:
+                parts.append(_SQL["where event_type"])
+                parameters.append(event_type)
             if status is not None:
                 parts.append(_SQL["where status"])
                 parameters.append(status)
@@ -102,7 +105,7 @@ def _parts(query: DeliveryQuery, paging: cursors.Paging) -> Iterator[tuple[Statu
     """The parts of a page: the status of each (None: any), and the sequence it begins beyond (None: at its start).
 
     An index has the deliveries of each status in order, so that a restricted list is read from as many parts as there
-    are statuses and merged. Without any restriction, deliveries are in order as they are.
+    are statuses, times the names of the type, and merged. Without any restriction, deliveries are in order as they are.
     """
     cursor = paging.cursor
     beyond = cursor.row if cursor is not None else None
