@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from qwebhook.cli.printable import printable
 from qwebhook.cli.settings import SYSTEM_CONFIG, Settings, StoreChoice
-from qwebhook.model.errors import InvalidInput, StoreMissing, StoreReadOnly
+from qwebhook.model.errors import InvalidInput, QwebhookError, StoreMissing, StoreReadOnly
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -160,9 +160,16 @@ class Session:
         self._say(f"error: {message}")
 
     def tell_once(self, name: str, value: str) -> None:
-        """Show what can never be read again, also with --quiet: whoever asked for it must get it."""
-        self.stderr.write(f"{name}: {value}\n")
-        self.stderr.flush()
+        """Show what can never be read again, also with --quiet: whoever asked for it must get it.
+
+        Raises QwebhookError if it cannot be shown.
+        """
+        try:
+            self.stderr.write(f"{name}: {value}\n")
+            self.stderr.flush()
+        except OSError as error:
+            discard(self.stderr)
+            raise QwebhookError(f"the {name} cannot be shown: {error.strerror}", "it is in use: replace it") from None
 
     def _say(self, message: str) -> None:
         try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -12,7 +15,7 @@ from standardwebhooks import Webhook as Verifier
 from qwebhook.model.timestamps import from_rfc3339
 from tests.acceptance.receiver import Receiver
 from tests.builders import SECRET, STANDARD_SECRET
-from tests.cli.world import Cli
+from tests.cli.world import ROOT, Cli, process_environ
 
 HOUR = 3_600_000
 BOTH = re.compile(r"qwebhook: both secrets sign until (\S+) \(for (\w+)\), then the new one alone\n")
@@ -94,6 +97,25 @@ def test_without_grace_the_new_one_signs_alone(signed: Cli, receiver: Receiver) 
     headers, body = headers_of_a_fire(signed, receiver)
     assert len(headers["webhook-signature"].split()) == 1
     assert signs(outcome.json["secret"], headers, body)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_secret_that_nobody_could_see_is_a_failure(cli: Cli) -> None:
+    cli.create("a")
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "qwebhook", "rotate-secret", "a"],
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            cwd=ROOT,
+            env=process_environ(cli.environ),
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 def test_a_webhook_without_a_secret_gets_its_first(cli: Cli) -> None:
