@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from qwebhook.cli.commands import create
 from qwebhook.model.signature import Signer, check_secret
 from qwebhook.store.sqlite import SqliteStore
 from tests.cli.world import Cli
@@ -229,6 +230,26 @@ class TestIfNotExists:
             "create", "x", "--url", "https://other.example/", "--event", CREATED, "--if-not-exists", "-o", "json"
         )
         assert outcome.json == first
+        assert outcome.err == "qwebhook: there is a webhook named 'x' already, which stays as it is\n"
+
+    def test_one_that_is_made_at_the_same_moment_stays_as_it_is(
+        self, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first: list[dict[str, Any]] = []
+        look = create._named
+
+        def look_too_early(*given: Any) -> Any:
+            found = look(*given)
+            monkeypatch.undo()
+            first.append(cli.create("x"))
+            return found
+
+        monkeypatch.setattr(create, "_named", look_too_early)
+        outcome = cli.ok(
+            *("create", "x", "--url", "https://other.example/", "--event", CREATED, "--secret", "generate"),
+            *("--if-not-exists", "-o", "json"),
+        )
+        assert [outcome.json] == first
         assert outcome.err == "qwebhook: there is a webhook named 'x' already, which stays as it is\n"
 
     def test_only_exactly_that_name_counts(self, cli: Cli) -> None:

@@ -23,7 +23,7 @@ from qwebhook.cli.fields import (
 )
 from qwebhook.cli.inputs import GENERATE
 from qwebhook.cli.results import Single
-from qwebhook.cli.session import session_of
+from qwebhook.cli.session import Session, session_of
 from qwebhook.model.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -164,15 +164,20 @@ def create(
         )
     present = _named(store, draft.name)
     if present is not None and if_not_exists:
-        session.note(f"there is a webhook named {draft.name!r} already, which stays as it is")
-        return Single(present, WEBHOOKS)
+        return _left(session, present)
     if present is not None:
         warnings.append(f"there is another webhook named {draft.name!r}; name them by their ids from now on")
     if handshake:
         from qwebhook.cli.consent import with_consent
 
         draft = with_consent(session, draft, handshake_origin, handshake_rate, allow_network or ())
-    webhook = store.create_webhook(draft, session.user)
+    if if_not_exists and not session.is_remote:
+        # Another may have been quicker since. A server's API cannot tell.
+        webhook, is_new = session.open_database().create_webhook_unless_named(draft, session.user)
+        if not is_new:
+            return _left(session, webhook)
+    else:
+        webhook = store.create_webhook(draft, session.user)
     for warning in warnings:
         session.advise(warning)
     if secret != GENERATE:
@@ -180,6 +185,13 @@ def create(
     if session.options.output in (None, "table", "id"):
         session.tell_once("secret", str(draft.secret))
     return Single(webhook, WEBHOOKS, extra={"secret": draft.secret})
+
+
+def _left(session: Session, webhook: Webhook) -> Single:
+    from qwebhook.cli.views import WEBHOOKS
+
+    session.note(f"there is a webhook named {webhook.name!r} already, which stays as it is")
+    return Single(webhook, WEBHOOKS)
 
 
 def _named(store: Administration, name: str) -> Webhook | None:

@@ -66,6 +66,10 @@ class SqliteStore:
     def create_webhook(self, draft: WebhookDraft, by: str, limit: int | None = None) -> Webhook:
         return self._webhooks.create(draft, by, limit)
 
+    def create_webhook_unless_named(self, draft: WebhookDraft, by: str) -> tuple[Webhook, bool]:
+        """Make a webhook, unless there is one of its name: that one, and False. Raises as `create_webhook` does."""
+        return self._webhooks.create_unless_named(draft, by)
+
     def patch_webhook(self, webhook_id: str, operations: Sequence[PatchOperation], by: str) -> Webhook:
         return self._webhooks.patch(webhook_id, operations, by)
 

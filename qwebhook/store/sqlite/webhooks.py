@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -73,12 +74,28 @@ class Webhooks:
         return webhook_from(found[0])
 
     def create(self, draft: WebhookDraft, by: str, limit: int | None) -> Webhook:
+        parameters = self._checked(draft, by)
+        with self._connection.transaction():
+            if limit is not None:
+                self._check_quota(by, limit)
+            return self._insert(parameters)
+
+    def create_unless_named(self, draft: WebhookDraft, by: str) -> tuple[Webhook, bool]:
+        parameters = self._checked(draft, by)
+        with self._connection.transaction():
+            present = self._connection.execute(sql("by_name"), (draft.name,)).fetchone()
+            if present is not None:
+                return webhook_from(present), False
+            return self._insert(parameters), True
+
+    def _checked(self, draft: WebhookDraft, by: str) -> dict[str, Any]:
+        """The parameters of `insert`."""
         check_draft(draft)
         _check_rendering(draft.url, draft.qwebhook)
         now = self._clock()
         identifier = random_id(now, os.urandom(10))
         secrets = [(draft.secret, None)] if draft.secret is not None else []
-        parameters = {
+        return {
             "id": identifier,
             "encrypted_headers": self._seals.seal_headers(identifier, draft.encrypted_headers),
             "secrets": self._seals.seal_secrets(identifier, secrets),
@@ -87,11 +104,10 @@ class Webhooks:
             "by": by,
             **columns_of(_as_read(draft)),
         }
-        with self._connection.transaction():
-            if limit is not None:
-                self._check_quota(by, limit)
-            self._connection.execute(_SQL["insert"], parameters)
-            return webhook_from(self.row(identifier))
+
+    def _insert(self, parameters: dict[str, Any]) -> Webhook:
+        self._connection.execute(_SQL["insert"], parameters)
+        return self.get(parameters["id"])
 
     def _check_quota(self, user: str, limit: int) -> None:
         made = self._connection.execute(_SQL["count_facet"], (listing.creator_facet(user),)).fetchone()[0]
