@@ -44,7 +44,7 @@ def signing_endpoint(
     """
     secret = given or (stored_secret(session) if webhook.secret_key_added else None)
     if webhook.secret_key_added and secret is None:
-        raise InvalidInput(_cannot_be_read(session), _how_to_give_it(session))
+        raise InvalidInput(f"{webhook.name}: {_cannot_be_read(session)}", _how_to_give_it(session))
     hidden = [name for name in webhook.encrypted_headers if name.lower() not in {one.lower() for one in headers}]
     if hidden and told:
         session.note(

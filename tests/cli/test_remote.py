@@ -197,7 +197,7 @@ class TestRefusedBeforeAnythingIsSent:
             (["token", "list"], "is a tenant"),
             (["inbound", "list"], "is a tenant"),
             (["store", "check"], "works on a database"),
-            (["sign", "--webhook", "reports"], "cannot be read back"),
+            (["sign", "--webhook", "reports"], "reports: its secret cannot be read back"),
         ],
     )  # fmt: skip
     def test_it(self, cli: Cli, tenant: Tenant, arguments: list[str], words: str) -> None:

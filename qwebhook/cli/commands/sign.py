@@ -81,7 +81,7 @@ def _signer(session: Session, secret: str | None, webhook: str | None) -> Signer
     store = session.open_store()
     found = store.find_webhook(str(webhook))
     if not found.secret_key_added:
-        raise InvalidInput(f"the webhook {found.name} has no secret", "`qwebhook update --secret` gives it one")
+        raise InvalidInput(f"the webhook {found.name} has no secret", "`qwebhook rotate-secret` gives it one")
     if session.is_remote:
         from qwebhook.cli.remote_endpoints import signing_endpoint
 

@@ -67,7 +67,8 @@ def _unopened(connection: Connection) -> Iterator[str]:
 
     for identifier, name, secrets, headers in connection.execute(_SQL["sealed_webhooks"]):
         if not opens(seals.open_secrets, identifier, secrets):
-            yield f"the secret of webhook {name} cannot be opened; `qwebhook update {identifier} --secret` replaces it"
+            update = f"qwebhook update {identifier} --secret generate"
+            yield f"the secret of webhook {name} cannot be opened; `{update}` replaces it"
         if not opens(seals.open_headers, identifier, headers):
             yield f"the encrypted headers of webhook {name} cannot be opened; give them to {identifier} again"
     for identifier, name, secrets in connection.execute(_SQL["sealed_inbounds"]):
