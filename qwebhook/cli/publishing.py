@@ -13,6 +13,7 @@ from qwebhook.cli.server_answers import authorization, refusal
 from qwebhook.model.envelope import JSON, MAX_BODY
 from qwebhook.model.errors import InvalidInput, Unavailable
 from qwebhook.model.event import Event
+from qwebhook.store.location import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,8 +99,14 @@ class ServerDestination:
         self._url = f"{server_url(url)}/events"
         self._sleep = sleep
         headers = {"content-type": JSON, **authorization(token)}
-        # No redirects: the token is meant for this server and no other.
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport)
+        host = urlsplit(self._url).hostname or ""
+        # On the way to this machine is no proxy: one would look for the server on its own.
+        unproxied = {f"all://{f'[{host}]' if ':' in host else host}": None} if is_loopback(host) else {}
+        try:
+            # No redirects: the token is meant for this server and no other.
+            self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport, mounts=unproxied)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise InvalidInput(f"the proxy of the environment cannot be used: {error}", "check HTTPS_PROXY") from None
 
     def publish(self, events: Sequence[Event]) -> Receipt:
         receipt = Receipt(ids=[])

@@ -24,6 +24,7 @@ from qwebhook.model.errors import NotFound, Unavailable
 from qwebhook.model.event import Event
 from qwebhook.model.identifiers import random_id
 from qwebhook.model.webhook import Webhook
+from qwebhook.store.location import is_loopback
 from qwebhook.store.rest import RestStore
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.lock import holder_of
@@ -82,7 +83,7 @@ async def _fire_locally(
 ) -> list[list[Shot]]:
     # The address comes from the lock of the store's own server. A certificate is for a name, hardly for a loopback
     # address; but nobody else is on the way to that, and no proxy either.
-    loopback = (urlsplit(url).hostname or "").startswith("127.") or urlsplit(url).hostname == "::1"
+    loopback = is_loopback(urlsplit(url).hostname or "")
     client = httpx.AsyncClient(headers=authorization(token), timeout=TIMEOUT, verify=not loopback, trust_env=False)
     async with client:
         return await _fire(partial(_sent_locally, store, client, url), endpoints, options)

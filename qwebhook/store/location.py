@@ -79,12 +79,13 @@ def _server(text: str) -> RestLocation:
         raise InvalidInput("the server's URL carries a user name", "give a token in QWEBHOOK_TOKEN instead")
     if parts.query or parts.fragment:
         raise InvalidInput(f"the URL of {host} has a query or a fragment", "write https://HOST")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInput(f"http://{host} would show the credentials to everyone on the way", "use https://")
     return RestLocation(text.rstrip("/"))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine by its form; names are not resolved."""
     # RFC 6761, section 6.3
     if host == "localhost" or host.endswith(".localhost"):
         return True

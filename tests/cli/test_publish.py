@@ -17,6 +17,7 @@ from qwebhook.model.envelope import MAX_BODY
 from qwebhook.model.errors import EventRejected, InvalidInput, NotAuthorised, QwebhookError, Unavailable
 from qwebhook.model.event import read_event
 from qwebhook.store.sqlite import SqliteStore
+from tests.acceptance.receiver import Receiver, free_port
 from tests.builders import cloud_event_body, legacy_event_body
 from tests.cli.world import ROOT, Cli, process_environ
 
@@ -296,6 +297,18 @@ class TestServer:
         server = Server()
         self.publish(server, url=url)
         assert str(server.requests[0].url) == "https://h.example/events"
+
+    def test_this_machine_is_reached_without_a_proxy(self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+        destination = ServerDestination(receiver.url(), None)
+        with pytest.raises(Unavailable, match="answered 200"):
+            destination.publish([read_event(cloud_event_body())])
+        destination.close()
+
+    def test_a_proxy_that_cannot_be_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "nonsense://proxy")
+        with pytest.raises(InvalidInput, match="the proxy of the environment cannot be used"):
+            ServerDestination("https://h.example", None)
 
     def test_nobody_there_is_exit_6(self, cli: Cli, tmp_path: Path) -> None:
         event = lines("1")[0]
