@@ -69,6 +69,8 @@ def read_vendor_contexts(file: Path) -> list[VendorContext | Unusable]:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         raise InvalidInput(f"{file} is not valid YAML{place}") from None
+    except (ValueError, RecursionError):  # a date that there is not, or what is nested too deeply
+        raise InvalidInput(f"{file} is not valid YAML") from None
     contexts = content.get("contexts") if isinstance(content, dict) else None
     if not isinstance(contexts, dict):
         raise InvalidInput(f"{file} has no contexts", "is it the vendor's contexts.yml?")

@@ -47,7 +47,10 @@ def parse_location(text: str) -> Location:
         _refuse_a_host(text)
         return FileLocation(expanded(text).absolute())
     if scheme == "sqlite":
-        path = unquote(urlsplit(text).path)
+        parts = urlsplit(text)
+        if parts.query or parts.fragment:
+            raise InvalidInput(f"{text!r} has a query or a fragment", "write ? and # of a path as %3F and %23")
+        path = unquote(parts.path)
         if not text.lower().startswith("sqlite:///") or len(path) < 2:
             raise InvalidInput(f"{text!r} has no absolute path", "write sqlite:///ABSOLUTE/PATH")
         return FileLocation(Path(path))

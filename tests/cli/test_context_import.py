@@ -89,6 +89,8 @@ def test_no_file_names_the_places(cli: Cli) -> None:
         ("contexts: [1]\n", "has no contexts"),
         ("", "has no contexts"),
         ("\x00", "is not valid YAML"),
+        ("contexts:\n  a: {server: 2026-13-45}\n", "is not valid YAML"),
+        ("contexts: " + "[" * 5000, "is not valid YAML"),
     ],
 )
 def test_a_file_of_another_kind(cli: Cli, text: str, words: str) -> None:

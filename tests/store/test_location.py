@@ -46,7 +46,18 @@ def test_a_server(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "sqlite://q.db", "sqlite:q.db://", "sqlite:///", "https://", "ftp://h/q.db", "~no-such-user/q.db"]
+    "text",
+    [
+        "",
+        " ",
+        "sqlite://q.db",
+        "sqlite:q.db://",
+        "sqlite:///",
+        "sqlite:///q.db?mode=ro",
+        "https://",
+        "ftp://h/q.db",
+        "~no-such-user/q.db",
+    ],
 )
 def test_what_names_no_store_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
