@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +119,7 @@ def _with_credentials(session: Session, base: Context, url: str, options: Adding
     if len(given) > 1:
         raise InvalidInput(f"{given[0]} and {given[1]} were both given", "give the one that lets you in")
     if command is not None:
-        return NewContext(base._replace(key_command=_words(command)), "")
+        return NewContext(base._replace(key_command=command_words(command)), "")
     if client_id is not None or client_secret is not None:
         if not client_id:
             raise InvalidInput("--client-secret goes with --client-id", "give both")
@@ -177,14 +178,16 @@ def _ca_file(path: Path | None) -> str:
     return "" if path is None else str(expanded(path).absolute())
 
 
-def _words(command: str) -> tuple[str, ...]:
+def command_words(command: str) -> tuple[str, ...]:
+    """The program and the arguments of a command line, as a shell splits it. Raises InvalidInput."""
+    windows = sys.platform == "win32"  # where a backslash is part of a path
     try:
-        words = shlex.split(command)
+        words = shlex.split(command, posix=not windows)
     except ValueError as error:
         raise InvalidInput(f"--key-command cannot be split into words: {str(error).lower()}") from None
     if not words:
         raise InvalidInput("--key-command is empty", "give a command that prints the key")
-    return tuple(words)
+    return tuple(word.strip('"') if windows else word for word in words)
 
 
 def _refuse_for_a_database(options: AddingOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -53,7 +54,9 @@ def parse_location(text: str) -> Location:
         path = unquote(parts.path)
         if not text.lower().startswith("sqlite:///") or len(path) < 2:
             raise InvalidInput(f"{text!r} has no absolute path", "write sqlite:///ABSOLUTE/PATH")
-        return FileLocation(Path(path))
+        # On Windows a drive stands where a path begins: sqlite:///C:/q.db.
+        on_drive = sys.platform == "win32" and path[2:3] == ":"
+        return FileLocation(Path(path[1:] if on_drive else path))
     if scheme in ("http", "https"):
         return _server(text)
     raise InvalidInput(f"stores of kind {scheme!r} are not supported", "give a path, sqlite:///PATH or https://HOST")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from qwebhook.cli.context_adding import command_words
 from tests.acceptance.receiver import free_port
 from tests.cli.world import Cli, Outcome, process
 from tests.tenant import Tenant
@@ -149,6 +150,13 @@ class TestAdd:
         outcome = cli.run("list", "--context", "vault")
         assert outcome.code == 4
         assert "printed no key" in outcome.err
+
+    def test_a_command_on_windows_keeps_its_backslashes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "win32")
+        assert command_words(r'"C:\Program Files\keys\show.exe" C:\keys\prod') == (
+            r"C:\Program Files\keys\show.exe",
+            r"C:\keys\prod",
+        )
 
     def test_an_oauth_client_gets_a_token_that_is_kept(self, cli: Cli, tenant: Tenant) -> None:
         client = tenant.access.new_client()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ from qwebhook.store.location import FileLocation, RestLocation, open_database, p
 )
 def test_a_file(text: str, path: str) -> None:
     assert parse_location(text) == FileLocation(Path(path))
+
+
+def test_a_drive_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert parse_location("sqlite:///C:/q.db") == FileLocation(Path("C:/q.db"))
+    assert parse_location("sqlite:///share/q.db") == FileLocation(Path("/share/q.db"))
 
 
 def test_a_bare_path_is_taken_from_here_and_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
