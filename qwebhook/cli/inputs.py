@@ -51,7 +51,8 @@ def read_value(session: Session, text: str, purpose: str, *, stdin: bool = False
             raise InvalidInput(f"{purpose}: the variable {name} is not set")
         return value
     if stdin and text == STDIN:
-        if session.can_ask:
+        # Also where stderr goes elsewhere: what is typed must not be seen.
+        if session.stdin_is_terminal and not session.options.no_input:
             return _ask_hidden(session, purpose)
         content = session.read_stdin(purpose)
     elif text.startswith("@"):
@@ -110,6 +111,7 @@ def _ask_hidden(session: Session, purpose: str) -> str:
     import getpass
 
     try:
-        return getpass.getpass(f"{purpose}: ", session.stderr)
+        # Without a stream, the question goes to the terminal itself.
+        return getpass.getpass(f"{purpose}: ", session.stderr if session.stderr_is_terminal else None)
     except EOFError:  # Ctrl-D
         raise Abort from None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from qwebhook.cli.inputs import read_secret
+from qwebhook.cli.session import Session
 from qwebhook.store.sqlite import SqliteStore
-from tests.cli.world import NOW, Cli
+from tests.cli.world import NOW, Cli, Stream
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 OTHER = "another-secret-of-thirty-three-ch"
@@ -28,6 +31,20 @@ def headers(cli: Cli, body: Path, *options: str) -> list[str]:
     """The signature headers as options of `verify`."""
     lines = cli.ok("sign", body, *(options or ("--secret", SECRET))).out.splitlines()
     return [word for line in lines for word in ("--header", line)]
+
+
+def test_a_secret_is_never_typed_in_sight(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TextIO | None] = []
+
+    def hidden(prompt: str, stream: TextIO | None) -> str:
+        asked.append(stream)
+        return SECRET
+
+    monkeypatch.setattr("getpass.getpass", hidden)
+    for stderr in (Stream(), Stream(terminal=True)):
+        session = Session(stdin=Stream(b"seen\n", terminal=True), stderr=stderr, environ=cli.environ)
+        assert read_secret(session, "-") == SECRET
+        assert asked.pop() is (stderr if stderr.terminal else None)
 
 
 class TestSign:
