@@ -67,7 +67,7 @@ def read_toml(path: Path) -> dict[str, Any] | None:
     import tomllib
 
     try:
-        return tomllib.loads(text.decode())
+        return tomllib.loads(text.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The decoder's message ends with the line and column.
         raise InvalidInput(f"the configuration {path} is not valid TOML: {error}") from None

@@ -6,6 +6,7 @@ its lines are taken as they come, and checked a chunk at a time.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -35,7 +36,8 @@ class EventReader:
     def chunks(self, source: str) -> Iterator[list[Event]]:
         """The events of a file, or of stdin for `-`, up to CHUNK at a time. Raises EventRejected."""
         if source != STDIN:
-            events = [self._event(part) for part in _parts(read_bytes(self._session, source, "FILE"))]
+            text = read_bytes(self._session, source, "FILE").removeprefix(BOM_UTF8)
+            events = [self._event(part) for part in _parts(text)]
             yield from (events[start : start + CHUNK] for start in range(0, len(events), CHUNK))
             return
         for parts in _arriving(self._session):
@@ -135,8 +137,10 @@ def _chained(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 def _reads(session: Session) -> Iterator[bytes]:
     """What is there to be read, as soon as anything is."""
     stream = session.take_stdin("FILE")
+    mark = BOM_UTF8
     while data := stream.read1(_READ):
-        yield data
+        yield data.removeprefix(mark)
+        mark = b""
 
 
 def _is_object(line: bytes) -> bool:

@@ -31,9 +31,9 @@ def read_bytes(session: Session, source: str, purpose: str) -> bytes:
 
 
 def read_text(session: Session, source: str, purpose: str) -> str:
-    """The text of a file, or of stdin for `-`. Raises InvalidInput."""
+    """The text of a file, or of stdin for `-`, without a byte order mark. Raises InvalidInput."""
     try:
-        return read_bytes(session, source, purpose).decode()
+        return read_bytes(session, source, purpose).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(f"{purpose}: the content is not UTF-8 text") from None
 
@@ -41,7 +41,8 @@ def read_text(session: Session, source: str, purpose: str) -> str:
 def read_value(session: Session, text: str, purpose: str, *, stdin: bool = False) -> str:
     """The text itself, the content of @FILE, or the variable of env:NAME; with `stdin`, that for `-`.
 
-    A newline at the end of what a file or stdin holds is an editor's, and not part of the value.
+    A newline at the end of what a file or stdin holds, and a byte order mark, are an editor's, and not part of the
+    value.
     Raises InvalidInput.
     """
     if text.startswith("env:"):
@@ -60,7 +61,7 @@ def read_value(session: Session, text: str, purpose: str, *, stdin: bool = False
     else:
         return text
     try:
-        return content.decode().removesuffix("\n").removesuffix("\r")
+        return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise InvalidInput(f"{purpose}: the content is not UTF-8 text") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,7 +90,7 @@ def _content(session: Session, data: str | None) -> object:
         return msgspec.UNSET
     text: bytes | str = data
     if data == STDIN or (not data.lstrip().startswith(("{", "[", '"')) and expanded(data).exists()):
-        text = read_bytes(session, data, "--data")
+        text = read_bytes(session, data, "--data").removeprefix(BOM_UTF8)
     try:
         return msgspec.json.decode(text)
     except NOT_JSON as error:

@@ -310,6 +310,12 @@ class TestWarnings:
         assert "there is another webhook named" in self.warned(cli)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_secret(cli: Cli) -> None:
+    file = cli.home / "secret.txt"
+    file.write_text(SECRET + "\r\n", encoding="utf-8-sig", newline="")
+    assert sealed(cli, cli.create("x", "--secret", f"@{file}"))[0] == SIGNED
+
+
 def test_a_secret_is_asked_for_hidden_on_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: SECRET)
     given = ["create", "x", "--url", "https://e.example/", "--event", CREATED, "--secret", "-"]

@@ -168,6 +168,14 @@ class TestInput:
         assert outcome.error == "--token is for a server, and the store is a database; leave it out, or give --server"
         assert pending(made) == 0
 
+    @pytest.mark.parametrize("source", ["file", "stdin"])
+    def test_a_byte_order_mark_is_passed_over(self, made: Cli, source: str) -> None:
+        text = b"\xef\xbb\xbf" + b"\n".join(lines("1", "2"))
+        file = made.home / "events.ndjson"
+        file.write_bytes(text)
+        outcome = made.ok("publish", file) if source == "file" else made.ok("publish", stdin=text)
+        assert outcome.out == "2 events accepted, 0 duplicates\n"
+
     def test_ids_are_assigned_where_they_lack(self, made: Cli) -> None:
         text = b"\n".join(
             [cloud_event_body(id=None), cloud_event_body(id=""), legacy_event_body(eventId=None), *lines("7")]

@@ -165,6 +165,13 @@ def test_a_user_without_a_home_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch
     assert outcome.error == "your home folder is not known; set HOME"
 
 
+def test_a_configuration_may_begin_with_a_byte_order_mark(cli: Cli) -> None:
+    stores(cli, "a")
+    path = configured(cli, context("a", cli.home / "a.db"))
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert cli.ok("list", "--context", "a", "-o", "json", environ={"QWEBHOOK_STORE": ""}).json[0]["name"] == "a"
+
+
 def test_an_unknown_context_names_the_known_ones(cli: Cli) -> None:
     configured(cli, context("b", cli.store) + context("a", cli.store))
     outcome = cli.run("list", "--context", "c", environ={"QWEBHOOK_STORE": ""})
