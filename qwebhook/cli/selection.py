@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -230,6 +231,7 @@ class Outcomes:
             self._failed(reference, error)
 
     def _failed(self, reference: str, error: QwebhookError) -> None:
-        shown = str(error) if reference in error.message else f"{reference}: {error}"
-        self._session.error(shown)
+        # As a word of its own: a short name is part of most messages.
+        named = re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", error.message)
+        self._session.error(str(error) if named else f"{reference}: {error}")
         self.exit_code = max(self.exit_code, error.exit_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from qwebhook.model.event import read_event
@@ -54,6 +56,15 @@ def test_it_goes_on_after_a_failure_and_exits_with_the_worst(three: Cli) -> None
     assert [webhook["name"] for webhook in outcome.json] == ["b"]
     assert "'a' fits several webhooks" in outcome.err
     assert "there is no webhook with the id or name 'missing'" in outcome.err
+
+
+def test_a_failure_names_the_webhook_whatever_letters_its_message_has(three: Cli) -> None:
+    database = sqlite3.connect(three.store)
+    database.execute("UPDATE webhook SET event_types = '[]' WHERE name = 'b'")
+    database.commit()
+    database.close()
+    outcome = three.run("test-fire", "b", "--dry-run")
+    assert outcome.error == "b: it subscribes to no event type; give one with --event"
 
 
 @pytest.mark.parametrize("command", ["enable", "disable", "delete"])
