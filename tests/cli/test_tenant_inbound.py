@@ -91,6 +91,7 @@ def test_a_lost_answer_keeps_what_may_be_needed(cli: Cli, tenant: Tenant) -> Non
         (["--public-url", PUBLIC, "--context", "file"], 2, "names the file"),
         (["--public-url", PUBLIC, "--context", "prod", "--secret", "@a", "--secret", "@b"], 2, "one --secret"),
         (["--event", TYPE, "--secret", SECRET], 2, "--event goes with --public-url"),
+        (["--context", "prod", "--public-url", PUBLIC, "--event", ""], 2, "--event names no type"),
     ],
 )
 def test_bad_input(cli: Cli, options: list[str], code: int, words: str) -> None:

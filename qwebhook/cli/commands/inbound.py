@@ -78,6 +78,8 @@ def add(
     from qwebhook.cli.views import INBOUNDS
 
     session = session_of(ctx)
+    if event and not split_list(event):  # such as a variable of a shell that is not set
+        raise InvalidInput("--event names no type", "leave it out for every type that the tenant offers")
     if public_url is not None:
         from qwebhook.cli.tenant_inbound import push_here
 
