@@ -48,7 +48,12 @@ def create(
         ),
     ],
     user_id: Annotated[
-        str | None, typer.Option("--user-id", metavar="ID", help="The user of a token of role user.")
+        str | None,
+        typer.Option(
+            "--user-id",
+            metavar="ID",
+            help="The user whose it is, and who is on record for its changes; role user needs one.",
+        ),
     ] = None,
 ) -> Text:
     """Make a token and print it, once.
