@@ -18,13 +18,6 @@ from qwebhook.cli.session import COMPLETE_VARIABLE, PROGRAM
 if TYPE_CHECKING:
     from typer._click.shell_completion import CompletionItem
 
-# The name of the file that each shell looks for.
-FILE_NAMES = {
-    "bash": "qwebhook.bash",
-    "zsh": "_qwebhook",
-    "fish": "qwebhook.fish",
-    "powershell": "qwebhook.ps1",
-}
 # In a folder of `fpath` the script is loaded by the first completion, as its function; without this, the first
 # press of the key would do nothing.
 _ZSH_FIRST_TIME = """
@@ -35,7 +28,7 @@ fi
 
 
 def script(shell: str) -> str:
-    """The script that a shell reads to complete commands of ours. shell: one of FILE_NAMES."""
+    """The script that a shell reads to complete commands of ours. shell: bash, zsh, fish or powershell."""
     made: str = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, shell=shell)
     return made.strip() + "\n" + (_ZSH_FIRST_TIME if shell == "zsh" else "")
 

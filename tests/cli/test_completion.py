@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from qwebhook.cli.application import COMMANDS
-from qwebhook.cli.shell_completion import FILE_NAMES, script
+from qwebhook.cli.commands.completion import SHELLS
+from qwebhook.cli.shell_completion import script
 from qwebhook.store.sqlite import SqliteStore
 from qwebhook.store.sqlite.connection import MIGRATIONS
 from tests.cli.world import ROOT, Cli, asking, process, process_environ
 
 COMPLETIONS = ROOT / "completions"
+# The name of the file that each shell looks for.
+FILE_NAMES = dict(zip(SHELLS, ("qwebhook.bash", "_qwebhook", "qwebhook.fish", "qwebhook.ps1"), strict=True))
 
 
 @pytest.mark.parametrize("shell", FILE_NAMES)
