@@ -119,7 +119,7 @@ def attempt_from(row: Row) -> Attempt:
 def attempt_columns(
     sequence: int, number: int, exchange: Exchange, outcome: str, reason: str, *, with_body: bool
 ) -> tuple[Any, ...]:
-    """The columns of the journal's `insert_attempts`. with_body: unless the request's body is the event's own."""
+    """The columns of an attempt in a batch. with_body: unless the request's body is the event's own."""
     result = exchange.result
     reply = result if isinstance(result, Reply) else None
     if isinstance(result, Settled) and result.code is not None:
