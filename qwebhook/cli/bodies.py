@@ -71,6 +71,31 @@ def draft_from(fields: dict[str, Any]) -> WebhookDraft:
         raise InvalidWebhook(*misfit(error, WebhookDraft)) from None
 
 
+def with_fields(body: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The body with given fields in place of its own; headers are added, each in place of the one of its name."""
+    fields = body | given
+    for field in ("headers", "encryptedHeaders"):
+        present = body.get(field)
+        if field in given and isinstance(present, dict):
+            names = {name.lower() for name in given[field]}
+            fields[field] = {name: value for name, value in present.items() if name.lower() not in names} | given[field]
+    return fields
+
+
+def with_settings(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A body's `qwebhook` with given members in place of its own; what is given of a sheet is added to its sheet."""
+    sheet = settings.get("sheet")
+    if "sheet" not in given or not isinstance(sheet, dict):
+        return settings | given
+    if not all(isinstance(sheet.get(name, {}), dict) for name in ("columns", "modes")):
+        return settings | {name: value for name, value in given.items() if name != "sheet"}  # refused for what it is
+    from qwebhook.cli.setting_changes import add_to_sheet
+
+    whole = dict(sheet)
+    add_to_sheet(whole, given["sheet"])
+    return settings | given | {"sheet": whole}
+
+
 def read_patch(session: Session, source: str) -> list[PatchOperation]:
     """The operations in a file: a JSON Patch (RFC 6902) as it is, or an object with the fields that change.
 

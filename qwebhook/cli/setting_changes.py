@@ -65,7 +65,7 @@ def changed_settings(
             msgspec.to_builtins(webhook.qwebhook.sheet) if webhook.qwebhook.sheet and "sheet" not in removed else {}
         )
         sheet = _changed_sheet(webhook.name, before, removed, removed_columns, removed_modes)
-        _add_to_sheet(sheet, given.get("sheet", {}))
+        add_to_sheet(sheet, given.get("sheet", {}))
         changes["sheet"] = sheet or None
     return changes
 
@@ -91,7 +91,7 @@ def _changed_sheet(
     return {member: value for member, value in sheet.items() if value and member not in gone}
 
 
-def _add_to_sheet(sheet: dict[str, Any], given: Mapping[str, Any]) -> None:
+def add_to_sheet(sheet: dict[str, Any], given: Mapping[str, Any]) -> None:
     """A column takes the place of the one of its header, and the mode of a type that of the same type."""
     modes = dict(sheet.get("modes", {}))
     for event_type in given.get("modes", {}):

@@ -132,6 +132,26 @@ class TestBody:
         assert (made["name"], made["url"], made["description"]) == ("c", "https://f.example/", "kept")
         assert made["qwebhook"] == {"ordering": "strict", "concurrency": 2}
 
+    def test_headers_and_columns_of_options_are_added_to_those_of_the_file(self, cli: Cli) -> None:
+        body = {
+            "name": "b",
+            "url": "csv:/tmp/b.csv",
+            "eventTypes": [CREATED],
+            "headers": {"X-A": "1", "X-B": "1"},
+            "encryptedHeaders": {"X-K": "k"},
+            "qwebhook": {"sheet": {"columns": {"Id": "id", "Name": "data.id"}, "modes": {CREATED: "mark"}}},
+        }
+        made = cli.ok(
+            *("create", "-f", "-", "--header", "x-b=2", "--encrypted-header", "X-L=l", "-o", "json"),
+            *("--column", "Name=data.name", "--key", "Id", "--mode", "upsert"),
+            stdin=json.dumps(body).encode(),
+        ).json
+        assert made["headers"] == {"X-A": "1", "x-b": "2"}
+        assert made["encryptedHeaders"] == ["X-K", "X-L"]
+        sheet = made["qwebhook"]["sheet"]
+        assert sheet["columns"] == {"Id": "id", "Name": "data.name"}
+        assert (sheet["key"], sheet["mode"], sheet["modes"]) == ("Id", "upsert", {CREATED: "mark"})
+
     @pytest.mark.parametrize(
         ("body", "words"),
         [
@@ -148,6 +168,10 @@ class TestBody:
                 "qwebhook: must be an object, not a number",
             ),
             ({"url": "https://e.example/", "eventTypes": [CREATED]}, "name: is missing; give NAME"),
+            (
+                {"name": "b", "url": "https://e.example/", "eventTypes": [CREATED], "headers": ["X"]},
+                "headers: must be an object, not an array",
+            ),
             ([], "a webhook is a JSON object"),
         ],
     )

@@ -117,10 +117,10 @@ def create(
     """Make a webhook.
 
     It is enabled unless --disabled is given. With -f the fields come from a file that holds the body of the REST
-    API's create; options go before what the file says.
+    API's create; options go before what the file says, and headers and columns are added to its own.
     """
     from qwebhook.cli.advice import advice
-    from qwebhook.cli.bodies import draft_from, read_body
+    from qwebhook.cli.bodies import draft_from, read_body, with_fields, with_settings
     from qwebhook.cli.views import WEBHOOKS
 
     session = session_of(ctx)
@@ -129,7 +129,7 @@ def create(
     fields: dict[str, Any] = {"enabled": True}
     if file is not None:
         fields |= read_body(session, file)
-    fields |= given_fields(
+    given = given_fields(
         session,
         name=name,
         url=url,
@@ -142,16 +142,17 @@ def create(
         encrypted_header=encrypted_header,
         secret=secret,
     )
+    fields = with_fields(fields, given)
     switches = {
         "enabled": (disabled, False),
         "enableCloudEventDelivery": (cloud_events, True),
         "checkCertificateRevocation": (check_certificate_revocation, True),
     }
-    fields |= {field: value for field, (given, value) in switches.items() if given}
+    fields |= {field: value for field, (is_given, value) in switches.items() if is_given}
     members = given_settings(session, settings)
     # A body's `qwebhook` that is no object is refused with the other fields.
     if members and isinstance(fields.setdefault("qwebhook", {}), dict):
-        fields["qwebhook"] |= members
+        fields["qwebhook"] = with_settings(fields["qwebhook"], members)
     draft = draft_from(fields)
     if not draft.event_types:
         raise InvalidInput("no event type is named, so that the webhook would get nothing", "name one with --event")
