@@ -344,6 +344,24 @@ def test_the_copy_has_what_is_in_the_log_only(made: Path, longer: Path) -> None:
     assert raw(backup, "SELECT count(*) FROM webhook") == [(2,)]
 
 
+@posix
+def test_a_store_is_not_migrated_under_a_server_that_does_not_know_of_it(made: Path, longer: Path) -> None:
+    before = latest(MIGRATIONS)
+    server = child(SERVE, made)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "serving\n"
+    with pytest.raises(StoreBusy, match=f"is served by process {server.pid} at http://127.0.0.1:8787"):
+        SqliteStore.open(made, migrations=longer)
+    assert raw(made, "PRAGMA user_version") == [(before,)]
+    SqliteStore.open(made).close()
+    server.communicate("", timeout=60)
+    # The server that is to serve it has the lock when it opens the store.
+    lock = ServerLock(made)
+    SqliteStore.open(made, migrations=longer).close()
+    lock.release()
+    assert raw(made, "PRAGMA user_version") == [(before + 1,)]
+
+
 def test_the_copy_of_an_earlier_try_is_kept(made: Path, longer: Path) -> None:
     backup = made.with_name(f"store.db.v{latest(MIGRATIONS)}.bak")
     backup.write_bytes(b"of the first try")

@@ -261,12 +261,27 @@ def _back_up(path: Path, version: int) -> None:
     partial.replace(target)
 
 
+def _check_is_not_served(path: Path, version: int) -> None:
+    """Raises StoreBusy where a server listens for the store: an earlier qwebhook, since it has left it as it is, which
+    does not know what a migration would make of the tables under it.
+    """
+    from qwebhook.store.sqlite.lock import holder_of
+
+    holder = holder_of(path)
+    if holder is not None and holder.url:
+        raise StoreBusy(
+            f"the store {path} has version {version}, and is served by {holder}, an earlier qwebhook",
+            "stop that server first; whoever opens the store then brings it up to date",
+        )
+
+
 def _migrate(database: sqlite3.Connection, path: Path, scripts: Sequence[Path]) -> None:
     database.execute("BEGIN IMMEDIATE")
     try:
         # Looked at again under the lock: another process may have done it meanwhile.
         version = _checked_version(database, path, len(scripts))
         if 0 < version < len(scripts):
+            _check_is_not_served(path, version)
             _back_up(path, version)
         for script in scripts[version:]:
             for statement in _statements(script.read_text(encoding="utf-8")):
