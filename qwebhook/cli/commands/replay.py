@@ -26,7 +26,11 @@ def replay(
     ctx: typer.Context,
     since: Annotated[
         str,
-        typer.Option("--since", metavar="TIME", help="Events accepted since then: RFC 3339, or 90m, 2h, 7d ago."),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Events accepted since then: RFC 3339, in UTC unless it has a zone, or 90m, 2h, 7d ago.",
+        ),
     ],
     webhook: Annotated[
         str | None,

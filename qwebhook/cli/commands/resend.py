@@ -34,7 +34,11 @@ def resend(
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="With --failed: triggered since then: RFC 3339, or 2h, 7d ago."),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="With --failed: triggered since then: RFC 3339, in UTC unless it has a zone, or 2h, 7d ago.",
+        ),
     ] = None,
     timeout: TimeoutOption = None,
     allow_network: AllowNetworkOption = None,
