@@ -41,6 +41,7 @@ def without_times(webhook: dict[str, Any]) -> dict[str, Any]:
         (["--add-event", DELETED], {"eventTypes": [CREATED, DELETED]}),
         (["--add-event", CREATED], {}),
         (["--add-event", DELETED, "--remove-event", CREATED], {"eventTypes": [DELETED]}),
+        (["--add-event", DELETED, "--remove-event", "com.qlik.app.created"], {"eventTypes": [DELETED]}),
         (["--filter", 'id eq "2"'], {"filter": 'id eq "2"'}),
         (["--no-filter"], {"filter": ""}),
         (["--level", "user", "--owner", "u"], {"level": "user", "ownerId": "u"}),

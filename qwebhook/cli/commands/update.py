@@ -228,8 +228,13 @@ def _escaped(name: str) -> str:
 
 
 def _changed_types(webhook: Webhook, added: list[str], removed: list[str]) -> list[str]:
+    """What is removed goes under any of its names. Raises InvalidInput for what is not there."""
+    from qwebhook.model.catalogue import canonical
+
+    present = set(map(canonical, webhook.event_types))
     for one in removed:
-        if one not in webhook.event_types:
+        if canonical(one) not in present:
             raise InvalidInput(f"{webhook.name} is not subscribed to {one}", "`qwebhook get` shows its types")
-    kept = [one for one in webhook.event_types if one not in removed]
+    gone = set(map(canonical, removed))
+    kept = [one for one in webhook.event_types if canonical(one) not in gone]
     return kept + [one for one in added if one not in kept]
