@@ -37,7 +37,7 @@ def target_needs(url: str, session: Session) -> str:
         return ""
     name, nothing, wanted = needed
     table, _ = session.settings.table(name)
-    if (wanted if scheme == "notify" else next(iter(table), None)) not in table:
+    if not table or (scheme == "notify" and wanted not in table):
         return f"{nothing} until {session.settings.user_config} has a table [{name}] with {wanted}"
     return ""
 

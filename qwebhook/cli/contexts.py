@@ -63,7 +63,7 @@ class Context(NamedTuple):
     def credentials(self) -> str:
         """What lets one in, in words that give nothing away; "" for nothing."""
         if self.token:
-            return f"{indirection(self.token) or 'a key'}"
+            return indirection(self.token) or "a key"
         if self.client_id:
             return f"OAuth client {self.client_id}"
         if self.key_command:
@@ -140,7 +140,7 @@ def check_name(name: str, option: str = "NAME") -> None:
     if not (plain.isascii() and plain.isalnum()) or name[0] in ".-" or len(name) > LONGEST_NAME:
         raise InvalidInput(
             f"{option} {name[:80]!r} cannot name a context",
-            f"use letters, digits, dots, hyphens and underscores, {LONGEST_NAME} at most, and a letter or digit first",
+            f"use {LONGEST_NAME} letters, digits, dots, hyphens and underscores at most, the first no dot or hyphen",
         )
 
 
