@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from qwebhook.deliver.request import PreparedRequest
 from qwebhook.deliver.targets import Targets, prepare
-from qwebhook.model.decoding import NOT_JSON, decoding_reason
 from qwebhook.model.delivery import Exchange, Failure, FailureKind
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
@@ -67,9 +66,6 @@ def prepared_or_failed(
         return prepare(endpoint, key, event_type, body, now, test, names, trace)
     except RenderFailed as error:
         return _unsent(endpoint, body, now, str(error), "template")
-    except NOT_JSON as error:
-        # It was accepted, since it is forwarded as it is: but it has a number, say, that nothing can hold.
-        return _unsent(endpoint, body, now, f"the event cannot be read: {decoding_reason(error)}", "template")
     except Exception as error:
         return _unsent(endpoint, body, now, f"the request cannot be made: {error}")
 

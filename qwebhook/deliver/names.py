@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qwebhook.deliver.daemon_threads import DaemonThreads
-from qwebhook.model.decoding import NOT_JSON
+from qwebhook.model.errors import RenderFailed
 from qwebhook.render.message import Names, mentioned
 
 PATIENCE_SECONDS = 1.0
@@ -44,7 +44,7 @@ class NameFinder:
         """What is known by now, or within a second, of what an event mentions, by its kind."""
         try:
             wanted = mentioned(body, event_type)
-        except NOT_JSON:  # what cannot be read is for whoever renders it to tell
+        except RenderFailed:  # which it is then told by whoever renders it
             return {}
         asked = [future for one in wanted.items() if (future := self._asking(one)) is not None]
         if asked and self._loop.time() >= self._trouble_until:

@@ -15,8 +15,9 @@ _MESSAGE = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(.+)`, got `(.+)`")
 # Such as: Expected `int` <= 100, or `array` of length >= 1
 _LIMIT = re.compile(r"Expected `\w+` (of length )?(>=|<=) (\d+)")
+# Members of a map, and of maps within it.
+_UNNAMED = re.compile(r"(\[\.\.\.\])+\Z")
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.+)`", re.DOTALL)
-_SOME_MEMBER = re.compile(r"(\[\.\.\.\])+$")
 _ENUM = "Invalid enum value "
 _WANTED = {
     "str": "text",
@@ -66,7 +67,7 @@ def misfit(error: msgspec.ValidationError, wanted: Any = None, at: str = "") -> 
         words = f"is {what.removeprefix(_ENUM)[:_SHOWN]}, {choices}"
     else:
         words = f"does not fit ({what[:1].lower()}{what[1:]})".replace("`", "'")
-    return _SOME_MEMBER.sub("", path).lstrip("."), words
+    return _UNNAMED.sub("", path).lstrip("."), words
 
 
 def _wanted(kinds: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qwebhook.model import catalogue
+from qwebhook.model.decoding import NOT_JSON, decoding_reason
+from qwebhook.model.errors import RenderFailed
 from qwebhook.model.webhook import Webhook
 
 _decode = msgspec.json.Decoder().decode
@@ -49,8 +51,8 @@ _PLAIN = Text("{title}: {what}", "")
 
 
 def mentioned(body: bytes, event_type: str) -> dict[str, str]:
-    """The ids of the user, space and app that an event mentions, by their kind."""
-    event = _event(_decode(body))
+    """The ids of the user, space and app that an event mentions, by their kind. Raises RenderFailed."""
+    event = _event(body)
     user, space, app = _mentioned(event, event["data"], _telling(event_type).kind)
     return {kind: one for kind, one in (("user", user), ("space", space), ("app", app)) if one}
 
@@ -84,8 +86,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def message_of(body: bytes, event_type: str, webhook: Webhook, names: Names = NO_NAMES) -> Message:
-    """body, event_type: the event's. names: what is known, beyond their ids, of the user, space and app in it."""
-    event = _event(_decode(body))
+    """body, event_type: the event's. names: what is known, beyond their ids, of the user, space and app in it.
+
+    Raises RenderFailed.
+    """
+    event = _event(body)
     data = event["data"]
     title, kind, sentence, places = _telling(event_type)
     user_id, space_id, app_id = _mentioned(event, data, kind)
@@ -146,9 +151,13 @@ def _identifier(value: Any) -> str:
     return value if isinstance(value, str) and _is_identifier(value) else ""
 
 
-def _event(body: Any) -> dict[str, Any]:
-    """The envelope in CloudEvents' names, made of the decoded one; what it has beyond them stays."""
-    event: dict[str, Any] = body if isinstance(body, dict) else {}
+def _event(body: bytes) -> dict[str, Any]:
+    """The envelope in CloudEvents' names; what it has beyond them stays. Raises RenderFailed."""
+    try:
+        decoded = _decode(body)
+    except NOT_JSON as error:  # an event that is only passed on may hold what nobody here can read, such as 1e999
+        raise RenderFailed(f"the event cannot be read: {decoding_reason(error)}") from None
+    event: dict[str, Any] = decoded if isinstance(decoded, dict) else {}
     for name in _NAMES:
         if name not in event:
             event[name] = None

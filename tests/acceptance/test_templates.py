@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,26 @@ def test_names_come_from_the_tenant(serve: Serve, home: Home, receiver: Receiver
         bodies = {request.body.decode() for request in receiver.wait_for(3)}
         assert bodies == {"Robin Example, u1@example.com: Sales in s9"}
         assert len(tenant.log.requests("GET", "/api/v1/[ua][sp]*/*")) == 2
+
+
+def test_an_event_that_cannot_be_read_is_dead_and_harms_no_other(
+    serve: Serve, home: Home, receiver: Receiver, tmp_path: Path
+) -> None:
+    """It comes in, since what is only passed on need not be read; a row and a message need that."""
+    with Tenant() as tenant:
+        configure(home, prod=(tenant.url, tenant.key))
+        server = serve("--names-from", "prod", "--allow-files", tmp_path)
+        as_it_came = server.create_webhook(url=receiver.url())
+        message = server.create_webhook(url=receiver.url(), qwebhook=Settings(preset="text"))
+        rows = server.create_webhook(url=f"csv:{tmp_path}/a.csv")
+        bad = cloud_event_body(id="e2", data={"x": 0}).replace(b'"x":0', b'"x":1e999')
+        server.publish(b"[" + bad + b"," + cloud_event_body(id="e1") + b"]", "application/cloudevents-batch+json")
+        until(lambda: server.pending() == 0, "all have ended")
+        for webhook in (message, rows):
+            dead, delivered = server.deliveries(webhook)
+            assert (dead.qwebhook.state, delivered.qwebhook.state) == ("dead", "delivered")
+            assert dead.status_message == "the event cannot be read: it does not fit (number out of range)"
+        assert {one.qwebhook.state for one in server.deliveries(as_it_came)} == {"delivered"}
 
 
 def test_what_is_shown_and_fired_has_the_names_that_a_server_would_tell(home: Home, receiver: Receiver) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from qwebhook.deliver import names as names_module
 from qwebhook.deliver.names import NameFinder
-from qwebhook.model.errors import Unavailable
+from qwebhook.model.errors import RenderFailed, Unavailable
 from qwebhook.render.message import message_of
 from tests.builders import APP_CREATED, cloud_event_body, webhook
 from tests.deliver.virtual_time import VirtualLoop, run_virtually
@@ -128,6 +128,21 @@ def test_what_is_no_id_is_not_asked_for(identifier: Any) -> None:
         assert await finder.of(TYPE, event) == {"user": tenant.known["user", "u1"]}
 
     virtually(test, tenant)
+
+
+@pytest.mark.parametrize("value", [b"1e999", rb'"\ud800"', b"1" * 5000])
+def test_an_event_that_cannot_be_read_mentions_nobody(value: bytes) -> None:
+    """It is on its way, since whoever only passes it on need not read all of it."""
+    tenant = Tenant()
+    event = body(data={"x": 0}).replace(b'"x":0', b'"x":' + value)
+
+    async def test(loop: VirtualLoop, finder: NameFinder) -> None:
+        assert await finder.of(TYPE, event) == {}
+        assert tenant.asked == []
+
+    virtually(test, tenant)
+    with pytest.raises(RenderFailed, match="the event cannot be read"):
+        message_of(event, TYPE, webhook())
 
 
 def test_names_are_told_in_place_of_ids() -> None:
