@@ -171,6 +171,23 @@ def test_a_template_of_a_page_escapes_what_the_event_says(serve: Serve, keeping:
 
 
 @pytest.mark.parametrize(
+    ("template", "kind", "made"),
+    [
+        ("<p>Hello {{ data.name }}</p>", "html", "<p>Hello &lt;a href=&#34;//e.example&#34;&gt;</p>"),
+        ("{# ours #}\n{% set a = '<' %}<p>{{ a }}{{ data.name | e }}", "html", "<p>&lt;&lt;a href"),
+        ("{{ data.name }} is here", "plain", '<a href="//e.example"> is here'),
+        ("Hello {{ data.name }}", "plain", 'Hello <a href="//e.example">'),
+    ],
+)
+def test_no_event_makes_markup_in_a_mail(serve: Serve, keeping: Keeping, template: str, kind: str, made: str) -> None:
+    given = body(name='<a href="//e.example">')
+    send(serve(), "mailto:a@example.com", given, qwebhook=Settings(template=template))
+    mail = keeping.mails[0][1]
+    assert mail.get_content_subtype() == kind
+    assert mail.get_content().strip().startswith(made)
+
+
+@pytest.mark.parametrize(
     ("said", "verdict"), [("451 try later", "again"), ("550 no such user", "never"), ("554 5.7.1 spam", "never")]
 )
 def test_the_server_s_words_decide(serve: Serve, keeping: Keeping, said: str, verdict: str) -> None:

@@ -31,11 +31,11 @@ TOTAL_SECONDS = 15.0
 CONNECTIONS = 4
 SUBJECT_LIMIT = 200
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
+# Whether a mail is HTML is for the template to say, and not for what an event puts at its beginning.
+_begins_with_markup = re.compile(r"(?>\s+|\{#.*?#\}|\{%.*?%\})*+<", re.DOTALL).match
 INSTALL = "pip install 'qwebhook[mail]'"
 # What is said of the login (RFC 4954, section 6), whatever it is the answer to: the operator can mend it.
 LOGIN_CODES = frozenset([530, 534, 535, 538])
-# After space, comments and statements.
-_begins_with_tag = re.compile(r"(?>\s|{#.*?#}|{%.*?%})*+<", re.DOTALL).match
 
 
 def prepare(
@@ -87,18 +87,16 @@ def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> l
 
 
 def _set_content(mail: EmailMessage, message: Message, settings: Settings) -> None:
-    """By a preset or template of the webhook's own; otherwise text, and HTML beside it.
-
-    Whether a template is one of HTML it says itself, and not what the event puts there.
-    """
-    if settings.template is not None and _begins_with_tag(settings.template):
+    """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
+    if settings.template is not None and _begins_with_markup(settings.template):
         page = cached_template(settings.template, "html").render(message.variables())
         mail.set_content(page, subtype="html")
-    elif settings.template is not None or settings.preset not in (None, "html-mail"):
+        return
+    if settings.template is not None or settings.preset not in (None, "html-mail"):
         mail.set_content(body_of(message, settings)[0].decode())
-    else:
-        mail.set_content(PRESETS["text"].body(message).decode())
-        mail.add_alternative(PRESETS["html-mail"].body(message).decode(), subtype="html")
+        return
+    mail.set_content(PRESETS["text"].body(message).decode())
+    mail.add_alternative(PRESETS["html-mail"].body(message).decode(), subtype="html")
 
 
 class _Turned(Exception):
