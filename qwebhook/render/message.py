@@ -105,7 +105,7 @@ def message_of(body: bytes, event_type: str, webhook: Webhook, names: Names = NO
         text=sentence.format(*[_shown(_at(data, steps)) for steps in places], title=title, who=who, what=what),
         who=who,
         what=what,
-        when=when if isinstance(when, str) else "",
+        when=_shown(when) if isinstance(when, str) and when.strip() else "",
         link=_link(webhook.qwebhook.tenant_url, kind, event, data),
         webhook={"id": webhook.id, "name": webhook.name},
         user=user,

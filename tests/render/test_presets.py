@@ -151,6 +151,19 @@ def test_any_data_has_a_text(data: Any) -> None:
         assert PRESETS[preset].body(told)
 
 
+@pytest.mark.parametrize(
+    ("time", "when"),
+    [("2026-11-27T16:00:00Z", "2026-11-27T16:00:00Z"), ("a\n" * 300_000, "a " * 99 + "a…"), (" ", ""), (None, "")],
+)
+def test_a_time_is_a_line_whatever_it_says(time: str | None, when: str) -> None:
+    """Nobody has looked at it when an event comes in."""
+    body = json.dumps({"specversion": "1.0", "id": "e1", "source": "s", "type": "com.example.paid", "time": time})
+    told = message_of(body.encode(), "com.example.paid", WEBHOOK)
+    assert told.when == when
+    for preset in PRESETS.values():
+        assert len(preset.body(told)) < 3000
+
+
 @pytest.mark.parametrize("identifier", ["../../evil", "a b", "x" * 100, 5, "a?b", "javascript:1"])
 def test_only_an_id_gets_into_a_link(identifier: Any) -> None:
     body = json.loads(sample("com.qlik.v1.app.created", id=identifier))
