@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from qwebhook.model.errors import InvalidWebhook
+from qwebhook.model.sheet import is_template
 
 Security = Literal["starttls", "tls", "none"]
 FIELDS = ("subject", "cc", "bcc")
@@ -45,9 +46,9 @@ class MailTarget(msgspec.Struct, frozen=True):
 
 def read_mailto(url: str) -> MailTarget:
     """Raises InvalidWebhook for what is no mailto: URL, or names an address that is none."""
-    path, _, query = url.partition(":")[2].partition("?")
+    path, *query = _split(url.partition(":")[2], "?")
     fields: dict[str, str] = {}
-    for part in filter(None, query.split("&")):
+    for part in filter(None, _split("?".join(query), "&")):
         # A plus is one here, and no space as in forms: addresses have it (RFC 6068, section 5).
         name, value = (unquote(side) for side in part.partition("=")[::2])
         if name.lower() not in FIELDS:
@@ -56,9 +57,9 @@ def read_mailto(url: str) -> MailTarget:
             raise InvalidWebhook("url", f"has {name.lower()} twice", "separate addresses by commas")
         fields[name.lower()] = value
     target = MailTarget(
-        to=_split(unquote(path)),
-        cc=_split(fields.get("cc", "")),
-        bcc=_split(fields.get("bcc", "")),
+        to=_addresses(unquote(path)),
+        cc=_addresses(fields.get("cc", "")),
+        bcc=_addresses(fields.get("bcc", "")),
         subject=fields.get("subject", ""),
     )
     addresses = [*target.to, *target.cc, *target.bcc]
@@ -67,7 +68,7 @@ def read_mailto(url: str) -> MailTarget:
     if len(addresses) > MAX_RECIPIENTS:
         raise InvalidWebhook("url", f"names {len(addresses)} addresses", f"use {MAX_RECIPIENTS} at most")
     for address in addresses:
-        if "{{" not in address and not is_address(address):
+        if not is_template(address) and not is_address(address):
             raise InvalidWebhook("url", f"{address[:80]!r} is no mail address", "write mailto:NAME@HOST")
     return target
 
@@ -78,5 +79,16 @@ def is_address(text: str) -> bool:
     return len(text) <= 254 and "=?" not in text and _ADDRESS.fullmatch(text) is not None
 
 
-def _split(text: str) -> list[str]:
-    return [address.strip() for address in text.split(",") if address.strip()]
+def _addresses(text: str) -> list[str]:
+    return [address.strip() for address in _split(text, ",") if address.strip()]
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """As `str.split`, but that a separator within a template's braces is the template's own."""
+    parts = [""]
+    for found in re.finditer(r"\{\{.*?\}\}|\{%.*?%\}|.", text, re.DOTALL):
+        if found[0] == separator:
+            parts.append("")
+        else:
+            parts[-1] += found[0]
+    return parts

@@ -449,6 +449,7 @@ def test_no_event_adds_a_header(name: str, mail: str) -> None:
     ("url", "words"),
     [
         ("mailto:", "names nobody"),
+        ("mailto:?cc=a@example.com", "names nobody"),
         ("mailto:a", "is no mail address"),
         ("mailto:a@example.com?x=1", "'x', which is not taken"),
         ("mailto:a@example.com?cc=b", "'b' is no mail address"),
@@ -464,6 +465,28 @@ def test_urls_that_are_refused(url: str, words: str) -> None:
 def test_a_plus_is_a_plus() -> None:
     target = read_mailto("mailto:a+1@example.com?cc=b+2@example.com&subject=1+1%20is%202%2B0")
     assert (target.to, target.cc, target.subject) == (["a+1@example.com"], ["b+2@example.com"], "1+1 is 2+0")
+
+
+@pytest.mark.parametrize(
+    ("url", "to", "subject"),
+    [
+        ("mailto:{{ data.email | default('a@b.example', true) }},c@d.example", 2, ""),
+        (
+            "mailto:{% if a or b %}a@b.example{% endif %}?subject={{ what | replace('&', '?') }}",
+            1,
+            "{{ what | replace('&', '?') }}",
+        ),
+        (
+            "mailto:a@b.example?subject={{ what | replace('&', '?') }}?&cc=c@d.example",
+            1,
+            "{{ what | replace('&', '?') }}?",
+        ),
+        ("mailto:a@b.example?subject={{ what %26 x", 1, "{{ what & x"),
+    ],
+)
+def test_what_separates_is_the_template_s_own_within_it(url: str, to: int, subject: str) -> None:
+    target = read_mailto(url)
+    assert (len(target.to), target.subject) == (to, subject)
 
 
 def test_addresses() -> None:

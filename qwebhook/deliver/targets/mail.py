@@ -19,7 +19,8 @@ from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
-from qwebhook.model.mail import MailServer, is_address, read_mailto
+from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
+from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings
 from qwebhook.render.body import body_of
 from qwebhook.render.budget import Budget
@@ -78,7 +79,7 @@ def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> l
     """Each template gives one address. Raises RenderFailed."""
     addresses = []
     for template in templates:
-        made = cached_template(template, "none").render(given, budget) if "{{" in template else template
+        made = cached_template(template, "none").render(given, budget) if is_template(template) else template
         address = made.strip()
         if not is_address(address):
             raise RenderFailed(f"{address[:80]!r} is no mail address")
