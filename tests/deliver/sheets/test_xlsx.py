@@ -176,6 +176,48 @@ def test_a_zip_that_blows_up_is_not_read(file: Path, tmp_path: Path, monkeypatch
     assert (result.verdict, "too large" in result.words) == ("never", True)
 
 
+def test_nor_is_one_with_more_cells_than_memory_holds(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Empty ones are a few bytes each, of which a zip leaves nothing."""
+    before = file.read_bytes()
+    monkeypatch.setattr(xlsx_file, "MOST_ELEMENTS", 100)
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, "too large" in result.words) == ("never", True)
+    assert file.read_bytes() == before
+
+
+def test_a_format_in_the_last_cell_of_a_sheet_makes_it_no_larger(tmp_path: Path) -> None:
+    """What a format for whole rows or columns leaves, or a slip of the hand; with the cells between, it would take
+    all memory that there is.
+    """
+    path = tmp_path / "a.xlsx"
+    workbook = Workbook()
+    workbook.worksheets[0].append(["event_id", "what"])
+    workbook.worksheets[0].cell(1_048_576, 16_384).font = Font(bold=True)
+    workbook.save(path)
+    (result,) = write(at(f"xlsx:{path}"), [user(1)], tmp_path)
+    assert result.words == "a row was added"
+    sheet = load_workbook(path).worksheets[0]
+    assert sheet.cell(2, 1).value == f"e1-{CREATED}"
+    assert sheet.cell(1_048_576, 16_384).font.b
+
+
+def test_a_sheet_with_something_in_its_last_row_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    workbook = Workbook()
+    workbook.worksheets[0].append(["event_id"])
+    workbook.worksheets[0].cell(1_048_576, 3).value = "here"
+    workbook.save(path)
+    before = path.read_bytes()
+    (result,) = write(at(f"xlsx:{path}"), [user(1)], tmp_path)
+    assert (result.verdict, result.words) == (
+        "again",
+        "the sheet 'Sheet' is full: something stands in its row 1048576",
+    )
+    assert path.read_bytes() == before
+
+
 def test_ten_thousand_rows_are_a_few_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[Path] = []
     replace = xlsx_file.replace

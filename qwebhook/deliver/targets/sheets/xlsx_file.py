@@ -39,8 +39,12 @@ _LOST_WORDS = {
 _LOST = re.compile(f"xl/({'|'.join(_LOST_WORDS)})")
 # The sheets, in which Excel keeps what came after 2007 as extensions.
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
-# What a zip of a few megabytes could blow up to.
+# What a zip of a few megabytes could blow up to: its bytes, and the elements in them, each of which takes some hundred
+# bytes of memory. A cell with a value is two.
 LARGEST = 512 << 20
+MOST_ELEMENTS = 4_000_000
+MOST_ROWS = 1_048_576
+_EXTENSION = b"<extLst"
 
 
 def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list[str]:
@@ -66,7 +70,7 @@ def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list
         sheet = workbook.worksheets[0]
         sheet.title = tab or "Events"
     rows = _rows(sheet)
-    table = Table(_without_end(rows[0]) if rows else (), rows[1:])
+    table = Table(rows[0] if rows else (), rows[1:])
     words = [table.apply(change) for change in changes]
     if not rows or not table.only_added or table.added:
         _take(sheet, table, new=not rows)
@@ -82,7 +86,14 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
             size = sum(part.file_size for part in parts.infolist())
             if size > LARGEST:
                 raise NeverWritten(f"{path} is too large: unpacked it has {size >> 20} MiB")
-            lost = _lost(parts)
+            lost, elements = _lost(parts), 0
+            for name in parts.namelist() if lost is None else ():
+                found, extended = _looked_into(parts, name)
+                elements += found
+                if elements > MOST_ELEMENTS:
+                    raise NeverWritten(f"{path} is too large: it has millions of cells, if only empty ones")
+                if extended and _SHEET.match(name):
+                    lost = "sparklines, data bars or other newer formats"
         if lost is not None:
             raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
         return openpyxl.load_workbook(file, rich_text=True)
@@ -95,37 +106,44 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
 
 
 def _lost(parts: zipfile.ZipFile) -> str | None:
-    """The first thing in a workbook that would be lost, in words."""
-    for name in parts.namelist():
-        found = _LOST.match(name)
-        if found:
-            return _LOST_WORDS[found[1]]
-        if _SHEET.match(name):
-            with parts.open(name) as sheet:
-                before = b""
-                while part := sheet.read(1 << 20):
-                    if b"<extLst" in before + part:
-                        return "sparklines, data bars or other newer formats"
-                    before = part[-len(b"<extLst") :]
-    return None
+    """The first thing in a workbook that would be lost and is a part of its own, in words."""
+    found = next(filter(None, map(_LOST.match, parts.namelist())), None)
+    return None if found is None else _LOST_WORDS[found[1]]
+
+
+def _looked_into(parts: zipfile.ZipFile, name: str) -> tuple[int, bool]:
+    """How many elements a part has, and whether any of them is an extension."""
+    elements, extended, before = 0, False, b""
+    with parts.open(name) as part:
+        while piece := part.read(1 << 20):
+            elements += piece.count(b"<") - piece.count(b"</")
+            extended = extended or _EXTENSION in before + piece
+            before = piece[-len(_EXTENSION) :]
+    return elements, extended
 
 
 def _rows(sheet: Any) -> list[list[Any]]:
-    """Down to the last that holds anything: those below may have a format."""
-    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
-    while rows and all(cell is None for cell in rows[-1]):
-        rows.pop()
+    """Each to the last cell that holds anything, and no further down: others have a format, and maybe a million.
+
+    Not by `iter_rows`, which makes every cell of the rectangle around them.
+    """
+    rows: list[list[Any]] = []
+    for (number, column), cell in sheet._cells.items():
+        if cell.value is None:
+            continue
+        rows.extend([] for _ in range(number - len(rows)))
+        row = rows[number - 1]
+        row.extend([None] * (column - len(row)))
+        row[column - 1] = cell.value
     return rows
 
 
-def _without_end(header: list[Any]) -> list[Any]:
-    while header and header[-1] is None:
-        header.pop()
-    return header
-
-
 def _take(sheet: Any, table: Table, *, new: bool) -> None:
-    """Bring a sheet to where the table is."""
+    """Bring a sheet to where the table is. Raises NotWritten."""
+    deleted = table.deleted
+    end = table.count + 1 - len(deleted)
+    if end + len(table.added) > MOST_ROWS:
+        raise NotWritten(f"the sheet {sheet.title!r} is full: something stands in its row {end}")
     for column, name in enumerate(table.header[table.columns :], table.columns + 1):
         _set(sheet.cell(1, column), name)
         if new:
@@ -138,10 +156,8 @@ def _take(sheet: Any, table: Table, *, new: bool) -> None:
         row = table.rows[number] or []
         for column in columns:
             _set(sheet.cell(number + 2, column + 1), row[column])
-    deleted = table.deleted
     if deleted:
         remove_rows(sheet, [number + 2 for number in deleted], table.count + 1)
-    end = table.count + 1 - len(deleted)
     _add(sheet, end, table.added)
     _extend_tables(sheet, end, end + len(table.added))
 
