@@ -187,6 +187,44 @@ def test_nor_is_one_with_more_cells_than_memory_holds(
     assert file.read_bytes() == before
 
 
+def damaged(path: Path, before: str, after: str) -> bytes:
+    """What a workbook holds that has a text in its sheet's XML in place of another, and lies at the path."""
+    made = path.with_name("whole.xlsx")
+    Workbook().save(made)
+    with zipfile.ZipFile(made) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as parts:
+        for name in whole.namelist():
+            part = whole.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                assert before.encode() in part
+                part = part.replace(before.encode(), after.encode())
+            parts.writestr(name, part)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("area", ["A2:XFD1048576", "A1:Z1000000"])
+def test_cells_that_are_merged_count_each(tmp_path: Path, area: str) -> None:
+    """openpyxl makes one of each."""
+    path = tmp_path / "a.xlsx"
+    before = damaged(
+        path,
+        "<sheetData></sheetData>",
+        f'<sheetData></sheetData><mergeCells count="1"><mergeCell ref="{area}"/></mergeCells>',
+    )
+    (result,) = write(at(f"xlsx:{path}"), [user(1)], tmp_path)
+    assert (result.verdict, "too large" in result.words) == ("never", True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["A0", "A99999999", "ZZZ1"])
+def test_a_cell_where_none_can_be_is_damage(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "a.xlsx"
+    row = f'<row r="{re.sub("[A-Z]", "", place)}"><c r="{place}"><v>1</v></c></row>'
+    before = damaged(path, "<sheetData></sheetData>", f"<sheetData>{row}</sheetData>")
+    (result,) = write(at(f"xlsx:{path}"), [user(1)], tmp_path)
+    assert (result.verdict, "damaged" in result.words) == ("again", True)
+    assert path.read_bytes() == before
+
+
 def test_a_format_in_the_last_cell_of_a_sheet_makes_it_no_larger(tmp_path: Path) -> None:
     """What a format for whole rows or columns leaves, or a slip of the hand; with the cells between, it would take
     all memory that there is.

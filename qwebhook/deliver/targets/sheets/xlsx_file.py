@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from copy import copy
+from functools import reduce
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,8 +44,11 @@ _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 # bytes of memory. A cell with a value is two.
 LARGEST = 512 << 20
 MOST_ELEMENTS = 4_000_000
-MOST_ROWS = 1_048_576
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 _EXTENSION = b"<extLst"
+_MERGED = re.compile(rb"""mergeCell\s[^<>]*?\bref\s*=\s*["']([A-Z]+)(\d+):([A-Z]+)(\d+)["']""")
+# More than any of what is looked for, of which a part may lie in one piece and the rest in the next.
+_OVERLAP = 500
 
 
 def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list[str]:
@@ -91,7 +95,9 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
                 found, extended = _looked_into(parts, name)
                 elements += found
                 if elements > MOST_ELEMENTS:
-                    raise NeverWritten(f"{path} is too large: it has millions of cells, if only empty ones")
+                    raise NeverWritten(
+                        f"{path} is too large: it has millions of cells, empty and merged ones among them"
+                    )
                 if extended and _SHEET.match(name):
                     lost = "sparklines, data bars or other newer formats"
         if lost is not None:
@@ -112,23 +118,32 @@ def _lost(parts: zipfile.ZipFile) -> str | None:
 
 
 def _looked_into(parts: zipfile.ZipFile, name: str) -> tuple[int, bool]:
-    """How many elements a part has, and whether any of them is an extension."""
+    """How many elements a part has, each cell that is merged with others one more; and whether any is an extension."""
     elements, extended, before = 0, False, b""
     with parts.open(name) as part:
         while piece := part.read(1 << 20):
+            text = before + piece
             elements += piece.count(b"<") - piece.count(b"</")
-            extended = extended or _EXTENSION in before + piece
-            before = piece[-len(_EXTENSION) :]
+            elements += sum(_cells(found) for found in _MERGED.finditer(text) if found.end() > len(before))
+            extended = extended or _EXTENSION in text
+            before = text[-_OVERLAP:]
     return elements, extended
+
+
+def _cells(merged: re.Match[bytes]) -> int:
+    left, right = (reduce(lambda number, letter: number * 26 + letter - 64, merged[part], 0) for part in (1, 3))
+    return max(right - left + 1, 0) * max(int(merged[4]) - int(merged[2]) + 1, 0)
 
 
 def _rows(sheet: Any) -> list[list[Any]]:
     """Each to the last cell that holds anything, and no further down: others have a format, and maybe a million.
 
-    Not by `iter_rows`, which makes every cell of the rectangle around them.
+    Not by `iter_rows`, which makes every cell of the rectangle around them. Raises NotWritten.
     """
     rows: list[list[Any]] = []
     for (number, column), cell in sheet._cells.items():
+        if not (0 < number <= MOST_ROWS and 0 < column <= MOST_COLUMNS):
+            raise NotWritten(f"the sheet {sheet.title!r} has a cell where none can be: it is damaged")
         if cell.value is None:
             continue
         rows.extend([] for _ in range(number - len(rows)))
