@@ -10,7 +10,7 @@ _ESCAPED = [(one, f"\\{one}") for one in _MARKUP]
 _has_markup = re.compile(f"[{re.escape(_MARKUP)}]").search
 # What a chat could take for a mention: to most it is an `@` before a word, to some one within it, too.
 _MENTION = re.compile(
-    r"(?<!\w)@(?=\S)|[@!](?=everyone|here\b|channel|[!&]?\d{15})|<(?=[!@#]|at\b)|[@<!]\Z", re.IGNORECASE
+    r"(?<!\w)@(?=\S)|[@!](?=everyone|here\b|channel|[!&]?\d{15})|<(?=[!@#]|at\b|users/)|[@<!]\Z", re.IGNORECASE
 )
 _NOTHING = "\u200b"
 _list_number = re.compile(r"\d+(?=\.)").match

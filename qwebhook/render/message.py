@@ -26,6 +26,8 @@ SOMEBODY = "Somebody"
 _TYPES_KEPT = 1000
 SHOWN = 200
 _PLACE = re.compile(r"\{data\.([a-zA-Z.]+)\}")
+# Control characters that are no space, which some services refuse; and what turns the direction of all that follows.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 _is_identifier = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _LEGACY = {"eventId": "id", "eventType": "type", "eventTime": "time", "tenantId": "tenantid", "userId": "userid"}
 _EXTENSIONS = {
@@ -210,9 +212,14 @@ def _at(given: Any, steps: Sequence[str]) -> Any:
 
 def _shown(value: Any) -> str:
     """In one line, and not too long of one."""
-    if value is None or value == "":
+    if value is None:
         return "unknown"
-    text = " ".join((value if isinstance(value, str) else msgspec.json.encode(value).decode()).split())
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if not text.isprintable():
+        text = _UNSEEN.sub("", text)
+    text = " ".join(text.split())
+    if not text:
+        return "unknown"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 

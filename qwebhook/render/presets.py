@@ -28,17 +28,17 @@ class Preset(NamedTuple):
 
 
 def _slack(message: Message) -> bytes:
-    # In plain text `*` and the like are no markup.
-    text = slack(message.text)
+    # In plain text `*` and the like are no markup. An `&` becomes five characters, none of which may be cut off.
+    text = slack(cut(message.text, 580))
     context = [_plain_text(slack(message.when or message.type), 500)]
     if message.link:
         context.append({"type": "mrkdwn", "text": f"<{message.link}|Open>"})
     return _json(
         {
-            "text": cut(text, 3000),
+            "text": text,
             "blocks": [
                 {"type": "header", "text": _plain_text(message.title, 150)},
-                {"type": "section", "text": _plain_text(text, 2900)},
+                {"type": "section", "text": _plain_text(text, 3000)},
                 {"type": "context", "elements": context},
             ],
         }
@@ -54,7 +54,7 @@ def _teams(message: Message) -> bytes:
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": cut(message.text, 2000),
+        "fallbackText": cut(markdown(message.text), 2000),
         "body": [
             _text_block(message.title, 200, weight="Bolder", size="Medium"),
             _text_block(message.text, 4000),

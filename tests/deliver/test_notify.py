@@ -85,9 +85,9 @@ def test_a_template_is_the_text(service: Service) -> None:
     assert service.got[0]["message"] == "New: Sales"
 
 
-HOSTILE = "@everyone @here <@&123456789012345678> x@everyone <!channel> <!here|a> <at>All</at> @robin a@"
+HOSTILE = "@everyone @here <@&123456789012345678> x@everyone <!channel> <!here|a> <at>All</at> <users/all> @robin a@"
 MENTIONS = re.compile(
-    r"@(everyone|here|robin)|<[@!#]|<at>"
+    r"@(everyone|here|robin)|<[@!#]|<at>|<users/"
     r"|<?@&?\d{15}",  # what Apprise makes a mention of for Discord
 )
 

@@ -73,6 +73,7 @@ def test_teams(event_type: str, body: bytes) -> None:
         assert block["type"] == "TextBlock"
         assert block["text"]
         assert not re.search(r"(?<!\\)[\[\]*<]", block["text"])
+    assert not re.search(r"(?<!\\)[\[\]*<]", card["fallbackText"])  # which may hold markup, too
     assert set(card) <= {
         "$schema",
         "type",
@@ -149,6 +150,28 @@ def test_any_data_has_a_text(data: Any) -> None:
     assert told.text == "Example paid: e1"
     for preset in PRESETS:
         assert PRESETS[preset].body(told)
+
+
+def test_an_escape_is_whole_where_slack_s_text_is_cut() -> None:
+    body = sample("com.qlik.app.softdeleted", name="&" * 300, purgeAt="&" * 300)
+    body = body.replace(json.loads(body)["userid"].encode(), b"&" * 300)
+    message = json.loads(rendered("slack", "com.qlik.app.softdeleted", body))
+    for text in (message["text"], message["blocks"][1]["text"]["text"]):
+        assert 1500 < len(text) <= 3000
+        assert re.fullmatch(r"(&amp;|[^&])*…", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("a\x00b\x1b[1m", "ab[1m"),
+        ("\u202eelas", "elas"),
+        ("\x00 \n", "unknown"),
+        ("👨\u200d👩 \u200fא", "👨\u200d👩 \u200fא"),
+    ],
+)
+def test_what_nobody_sees_is_left_out(name: str, what: str) -> None:
+    assert message_of(sample("com.qlik.v1.app.created", name=name), "com.qlik.v1.app.created", WEBHOOK).what == what
 
 
 @pytest.mark.parametrize(
