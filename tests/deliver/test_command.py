@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -144,6 +145,24 @@ def test_a_command_that_is_being_replaced_is_run_later(tmp_path: Path) -> None:
         result = settled(f"exec:{command}")
         assert (result.verdict, result.words) == ("again", f"{command} cannot be run: text file busy")
     assert settled(f"exec:{command}").verdict == "done"
+
+
+def test_a_script_for_a_program_that_is_not_there(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/nowhere/python\n")
+    script.chmod(0o755)
+    assert settled(f"exec:{script}") == Settled(
+        "never", f"{script} cannot be run: what its first line names is not there"
+    )
+
+
+def test_what_keeps_a_command_from_being_run_for_a_moment_is_no_fault_of_the_event(tmp_path: Path) -> None:
+    """Somebody writes a new version of it; so it is with a lack of memory, of processes, of descriptors."""
+    program = tmp_path / "program"
+    shutil.copy("/bin/true", program)
+    with program.open("ab"):
+        assert settled(f"exec:{program}") == Settled("again", f"{program} cannot be run: text file busy")
+    assert settled(f"exec:{program}").verdict == "done"
 
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:

@@ -36,18 +36,9 @@ CLOSING_SECONDS = 0.5
 RUN_VARIABLE = "QWEBHOOK_RUN"
 # For processes that start others faster than they are ended.
 MOST_LOOKS, PAUSE_SECONDS = 50, 0.01
-# Why a command cannot be run that is mended by nothing but another one; a shortage of memory, say, ends.
-_FOR_GOOD = frozenset(
-    [
-        errno.E2BIG,
-        errno.EACCES,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.ENAMETOOLONG,
-        errno.ENOEXEC,
-        errno.ENOTDIR,
-        errno.EPERM,
-    ]
+# Why a command cannot be run that will not be otherwise by itself, as a lack of memory or of descriptors will.
+_LASTING = frozenset(
+    [errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.E2BIG]
 )
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
@@ -124,11 +115,8 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
         transport, running = await asyncio.get_running_loop().subprocess_exec(
             _Running, *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
         )
-    except FileNotFoundError:
-        return Settled("never", f"there is no command {argv[0]}")
     except OSError as error:
-        verdict: Literal["again", "never"] = "never" if error.errno in _FOR_GOOD else "again"
-        return Settled(verdict, f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}")
+        return _not_run(argv[0], error)
     except ValueError as error:
         return Settled("never", f"{argv[0]} cannot be run: {error}")
     stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
@@ -161,6 +149,15 @@ async def _run(argv: list[str], prepared: PreparedRequest, seconds: float) -> Se
             transport.close()
     timed_out = None if by_itself else seconds
     return _judged(argv[0], transport.get_returncode() or 0, running.outputs[1], running.outputs[2], timed_out)
+
+
+def _not_run(command: str, error: OSError) -> Settled:
+    if isinstance(error, FileNotFoundError):
+        if "/" in command and os.path.exists(command):  # noqa: PTH110 which raises nothing
+            return Settled("never", f"{command} cannot be run: what its first line names is not there")
+        return Settled("never", f"there is no command {command}")
+    words = f"{command} cannot be run: {(error.strerror or str(error)).lower()}"
+    return Settled("never" if error.errno in _LASTING else "again", words)
 
 
 def _judged(command: str, code: int, output: bytes, errors: bytes, timed_out: float | None) -> Settled:
