@@ -208,10 +208,14 @@ def check_fields(webhook: WebhookDraft | Webhook) -> None:
             f"is {retries}"[:80],
             f"use {MAX_RETRIES} waits at most, of 1 to {LONGEST_RETRY} seconds",
         )
+    is_sheet = webhook.url.partition(":")[0].lower() in SHEET_SCHEMES
     if webhook.qwebhook.sheet is not None:
-        if webhook.url.partition(":")[0].lower() not in SHEET_SCHEMES:
+        if not is_sheet:
             raise InvalidWebhook("qwebhook.sheet", "is for spreadsheets, and the url is none")
         check_sheet(webhook.qwebhook.sheet, webhook.event_types)
+    for name in ("preset", "template"):
+        if is_sheet and getattr(webhook.qwebhook, name) is not None:
+            raise InvalidWebhook(f"qwebhook.{name}", "is not for spreadsheets", "columns say what their rows hold")
     origin = webhook.qwebhook.request_origin
     if origin is not None and not is_origin(origin):
         raise InvalidWebhook("qwebhook.requestOrigin", "is not a DNS name", "write for example events.example.com")

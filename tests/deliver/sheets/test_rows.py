@@ -108,6 +108,13 @@ def test_what_cannot_be_is_refused_when_it_is_made(url: str, sheet: dict[str, An
     assert words in raised.value.message
 
 
+@pytest.mark.parametrize("message", [{"preset": "slack"}, {"template": "{{ what }}"}])
+def test_a_message_is_not_for_rows(message: dict[str, str]) -> None:
+    """It would be there, and nobody would ever see it."""
+    with pytest.raises(InvalidWebhook, match="is not for spreadsheets"):
+        check_fields(webhook(url="csv:/a/b.csv", qwebhook=Settings(**message)))
+
+
 def test_sheets_are_strict() -> None:
     assert at("csv:/a/b.csv").strict
     assert not at("https://example.com/").strict
