@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from qwebhook.model.errors import InvalidInput, InvalidWebhook
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from qwebhook.render.template import Escaping, Template
 
 _MEDIA_TYPES = {"json": "application/json", "none": "text/plain; charset=utf-8"}
+
+_before_all = re.compile(r"(?>\s+|\{#.*?#\}|\{%.*?%\})*+", re.DOTALL).match
 
 
 def check_rendering(url: str, settings: Settings) -> None:
@@ -72,5 +75,10 @@ def body_of(message: Message, settings: Settings) -> tuple[bytes, str]:
 
 def escaping_of(source: str) -> Literal["json", "none"]:
     """A template that begins as JSON does is one of JSON, and any other is one of plain text."""
-    start = source.lstrip()[:2]
-    return "json" if start[:1] in ("{", "[") and start not in ("{{", "{%", "{#") else "none"
+    return "json" if beginning_of(source) in ("{", "[") else "none"
+
+
+def beginning_of(source: str) -> str:
+    """The first character that a template itself puts out, tags and comments aside; "" if a value comes first."""
+    start = source[_before_all(source).end() :][:2]  # type: ignore[union-attr]
+    return "" if start == "{{" else start[:1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,11 @@ def test_what_is_refused(made: Cli, arguments: list[str], code: int, words: str)
     outcome = made.run("preview", *arguments)
     assert outcome.code == code
     assert words in outcome.error
+
+
+def test_a_template_of_an_editor_of_windows(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "card.j2").write_bytes('\ufeff{"app": "{{ data.name }}"}\r\n'.encode())
+    cli.create("b", "--event", CREATED, "--url", "https://e.example/hook", "--template", str(tmp_path / "card.j2"))
+    shown = cli.ok("preview", "b", "--set", 'data.name=a"b', "-o", "json").json
+    assert shown["headers"]["Content-Type"] == "application/json"
+    assert shown["body"] == {"app": 'a"b'}

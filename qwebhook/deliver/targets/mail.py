@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import re
 import ssl
 import time
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from qwebhook.model.errors import RenderFailed
 from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
 from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings
-from qwebhook.render.body import body_of
+from qwebhook.render.body import beginning_of, body_of
 from qwebhook.render.budget import Budget
 from qwebhook.render.message import NO_NAMES, Message, Names, message_of
 from qwebhook.render.presets import PRESETS
@@ -32,8 +31,6 @@ TOTAL_SECONDS = 15.0
 CONNECTIONS = 4
 SUBJECT_LIMIT = 200
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
-# Whether a mail is HTML is for the template to say, and not for what an event puts at its beginning.
-_begins_with_markup = re.compile(r"(?>\s+|\{#.*?#\}|\{%.*?%\})*+<", re.DOTALL).match
 INSTALL = "pip install 'qwebhook[mail]'"
 # What is said of the login (RFC 4954, section 6), whatever it is the answer to: the operator can mend it.
 LOGIN_CODES = frozenset([530, 534, 535, 538])
@@ -89,7 +86,8 @@ def _addresses(templates: list[str], given: dict[str, Any], budget: Budget) -> l
 
 def _set_content(mail: EmailMessage, message: Message, settings: Settings) -> None:
     """By a preset or template of the webhook's own; otherwise text, and HTML beside it."""
-    if settings.template is not None and _begins_with_markup(settings.template):
+    # Whether it is HTML is for the template to say, and not for what an event puts at its beginning.
+    if settings.template is not None and beginning_of(settings.template) == "<":
         page = cached_template(settings.template, "html").render(message.variables())
         mail.set_content(page, subtype="html")
         return
