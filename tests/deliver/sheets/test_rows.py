@@ -38,10 +38,17 @@ def test_a_value_keeps_its_kind_and_a_template_makes_text() -> None:
     assert row == {"n": 1.5, "b": True, "l": "[1,2]", "no": None, "t": "USER 1!", "event_id": f"e1-{CREATED}"}
 
 
-def test_a_value_is_no_longer_than_a_cell() -> None:
-    assert len(str(change(SheetSettings(columns={"Name": "data.name"}), user(1, name="x" * 40_000)).row["Name"])) == (
-        CELL_LIMIT
-    )
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("x" * 40_000, "x" * CELL_LIMIT),
+        ("😀" * 40_000, "😀" * (CELL_LIMIT // 2)),  # two of what programs count
+        (["😀" * 40_000], '["' + "😀" * (CELL_LIMIT // 2 - 1)),
+    ],
+    ids=["letters", "emojis", "list"],
+)
+def test_a_value_is_no_longer_than_a_cell(name: Any, kept: str) -> None:
+    assert change(SheetSettings(columns={"Name": "data.name"}), user(1, name=name)).row["Name"] == kept
 
 
 @pytest.mark.parametrize(

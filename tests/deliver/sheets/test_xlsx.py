@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -125,6 +126,20 @@ def test_nothing_in_an_event_is_a_formula_or_breaks_the_file(tmp_path: Path, val
     write(at(f"xlsx:{path}", **KEYED), [user(2)], tmp_path)
     cell = load_workbook(path).worksheets[0]["B2"]
     assert (cell.data_type, cell.value) == ("s", value.replace("\x00", "").replace("\x1b", ""))
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x01"])
+def test_no_event_leaves_a_workbook_that_nobody_can_read(tmp_path: Path, character: str) -> None:
+    """XML has no such characters, wherever in an event they are; openpyxl would write some of them."""
+    path = tmp_path / "a.xlsx"
+    columns = {"Id": "data.id", "About": "data.about", "In": "{{ data.about.in }}"}
+    to = at(f"xlsx:{path}", columns=columns, key="Id", mode="upsert", modes={DELETED: "mark"})
+    kind, body = user(1, DELETED)
+    late = json.dumps(json.loads(body) | {"time": f"a{character}b"}).encode()
+    write(to, [user(1, about={"in": f"a{character}b"}), (kind, late)], tmp_path)
+    header, row = values(path)
+    assert (row[0], row[2], header[3], row[3]) == ("u1", "ab", "deleted", "ab")
+    assert json.loads(row[1]) == {"in": "a\x01b" if character == "\x01" else "ab"}
 
 
 def test_a_workbook_that_would_lose_something_is_left_alone(file: Path, tmp_path: Path) -> None:

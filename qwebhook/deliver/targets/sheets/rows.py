@@ -18,10 +18,11 @@ from qwebhook.render.message import NO_NAMES, Names, found, message_of
 from qwebhook.render.template import cached_template
 
 Cell = str | int | float | bool | None
-# What a cell of Excel can hold; other programs have about the same.
+# What a cell of Excel can hold, of which an emoji is two; other programs have about the same.
 CELL_LIMIT = 32_767
-# What a workbook cannot hold; and line ends as it gives them back. A text that changed on the way would not be found.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# What a workbook cannot hold, since nobody could read it afterwards; and line ends as it gives them back: a text that
+# changed on the way would not be found.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LINE_END = re.compile(r"\r\n?")
 # Spreadsheets keep 15 digits of a number; an id of more is text, or it would come back as another.
 LARGEST_NUMBER = 10**15
@@ -60,19 +61,27 @@ def change_of(sheet: SheetSettings, event_type: str, given: dict[str, Any], now:
     if row[key] in (None, ""):
         raise RenderFailed(f"the event has nothing for the key column {key!r}")
     if mode == "mark":
-        row[MARK_COLUMN] = given["when"] or to_rfc3339(now)
+        row[MARK_COLUMN] = _text(given["when"]) or to_rfc3339(now)
     return Change(mode, key, row)
 
 
 def _value(place: str, given: dict[str, Any], budget: Budget) -> Cell:
     value: Any = cached_template(place, "none").render(given, budget) if is_template(place) else found(given, place)
     if isinstance(value, str):
-        return _CONTROL.sub("", _LINE_END.sub("\n", value))[:CELL_LIMIT]
+        return _text(value)
     if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
-        return str(value)[:CELL_LIMIT]
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return msgspec.json.encode(value).decode()[:CELL_LIMIT]
+    return _text(msgspec.json.encode(value).decode())
+
+
+def _text(text: str) -> str:
+    """What a cell holds of a text."""
+    text = _CONTROL.sub("", _LINE_END.sub("\n", text))
+    if len(text) <= CELL_LIMIT // 2:
+        return text
+    return text.encode("utf-16-le")[: 2 * CELL_LIMIT].decode("utf-16-le", "ignore")
 
 
 def text_of(cell: Any) -> str:
