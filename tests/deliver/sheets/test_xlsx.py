@@ -155,6 +155,27 @@ def test_a_workbook_that_would_lose_something_is_left_alone(file: Path, tmp_path
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("xl/connections.xml", "data connections or queries"),
+        ("xl/queryTables/queryTable1.xml", "data connections or queries"),
+        ("xl/model/item.data", "a data model"),
+        ("xl/xmlMaps.xml", "XML maps"),
+        ("xl/macrosheets/sheet1.xml", "macros"),
+        ("xl/dialogsheets/sheet1.xml", "dialogs"),
+        ("xl/webextensions/taskpanes.xml", "add-ins"),
+    ],
+)
+def test_so_is_one_with_a_part_that_is_not_written_again(file: Path, tmp_path: Path, part: str, words: str) -> None:
+    with zipfile.ZipFile(file, "a") as parts:
+        parts.writestr(part, "<a/>")
+    before = file.read_bytes()
+    (result,) = write(at(f"xlsx:{file}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, f"holds {words}, which would be lost" in result.words) == ("never", True)
+    assert file.read_bytes() == before
+
+
 def test_so_is_one_with_formats_that_are_kept_as_extensions(file: Path, tmp_path: Path) -> None:
     extended = tmp_path / "extended.xlsx"
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(extended, "w") as new:

@@ -36,6 +36,13 @@ _LOST_WORDS = {
     "vbaProject": "macros",
     "threadedComments": "comments with answers",
     "richData": "pictures in cells or linked data",
+    "connections": "data connections or queries",
+    "queryTables": "data connections or queries",
+    "model": "a data model",
+    "xmlMaps": "XML maps",
+    "macrosheets": "macros",
+    "dialogsheets": "dialogs",
+    "webextensions": "add-ins",
 }
 _LOST = re.compile(f"xl/({'|'.join(_LOST_WORDS)})")
 # The sheets, in which Excel keeps what came after 2007 as extensions.
