@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import wraps
 from typing import Any, cast
 
@@ -17,6 +17,8 @@ from qwebhook.render.budget import STEPS, LimitPassed, bounded, listed, measured
 _GOING_THROUGH = frozenset(
     ["dictsort", "items", "list", "map", "max", "min", "reject", "rejectattr", "select", "selectattr", "sort", "unique"]
 )
+# Where they take the path of an attribute, counted from what follows their first argument. `map` takes it by name.
+_PATH_AT = {"max": 1, "min": 1, "rejectattr": 0, "selectattr": 0, "sort": 2, "unique": 1}
 # What does not look into what it is given.
 _SHALLOW = frozenset(["count", "d", "default", "first", "last", "length"])
 _OTHERS = frozenset(
@@ -94,6 +96,8 @@ def _paid(name: str, kept: Callable[..., Any]) -> Callable[..., Any]:
         given = list(arguments)
         if name in _GOING_THROUGH and len(given) > at and isinstance(given[at], str):
             given[at] = listed(given[at])
+        if name in _GOING_THROUGH and len(given) > at and isinstance(given[at], Sized):
+            spend(len(given[at]) * _steps_of_path(name, given[at + 1 :], named))
         if name in _SHALLOW:
             spend(1)
         else:
@@ -108,6 +112,13 @@ def _paid(name: str, kept: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return paid
+
+
+def _steps_of_path(name: str, arguments: list[Any], named: dict[str, Any]) -> int:
+    """How many steps from each value to its attribute (`attribute="a.b,c"`), beyond the first."""
+    place = _PATH_AT.get(name, len(arguments))
+    path = arguments[place] if place < len(arguments) else named.get("attribute")
+    return path.count(".") + path.count(",") if isinstance(path, str) else 0
 
 
 def _tested(name: str, kept: Callable[..., Any]) -> Callable[..., Any]:

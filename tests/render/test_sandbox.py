@@ -80,6 +80,10 @@ REPEATED = (
         "{% for a in range(3000) %}{% set b = big[1:] %}{% endfor %}",
         "{% set many = range(50000) %}{% for a in range(3000) %}{% for b in many[1:][:1] %}{% endfor %}{% endfor %}",
         "{% macro f(x) %}{{ x }}{{ x }}{% endmacro %}{{ " + "f(" * 30 + "'a'" + ")" * 30 + " }}",
+        "{{ range(9000) | map(attribute='" + "q." * 20_000 + "q', default={'x': 1}) | list | length }}",
+        "{{ x | map('upper') | map(attribute='" + "q." * 20_000 + "q', default={'x': 1}) | list | length }}",
+        "{{ rows | sort(attribute='" + "a," * 10_000 + "a') | length }}",
+        "{{ rows | sort(false, true, '" + "a," * 10_000 + "a') | length }}",
         "{{ namespace }}",
         "{{ x.upper }}",
         "{% filter upper %}{% for a in x %}{% for b in x %}" + "a" * 2000 + "{% endfor %}{% endfor %}{% endfilter %}",
@@ -88,7 +92,7 @@ REPEATED = (
 def test_what_would_take_long_or_much_is_ended(source: str) -> None:
     """That it is ended at all is the test: each of these would take minutes, or all of the memory."""
     with pytest.raises((RenderFailed, InvalidTemplate)):
-        rendered(source, x="x" * 1000, big="xy " * 60_000)
+        rendered(source, x="x" * 1000, big="xy " * 60_000, rows=[{"a": 1}] * 5000)
 
 
 @pytest.mark.parametrize("word", ["include 'a'", "import 'a' as a", "from 'a' import b", "extends 'a'", "block a"])
@@ -143,6 +147,16 @@ def test_ordinary_templates_work() -> None:
         "{% if a in [1] %}in{% endif %}"
     )
     assert rendered(source, data={"a": "p"}) == "3 1a=p 1-2 x1 - P in"
+
+
+def test_attributes_are_sought_by_their_paths() -> None:
+    people = [{"name": {"last": last}, "age": age} for last, age in (("B", 1), ("A", 2), ("A", 1))]
+    source = (
+        "{{ people | sort(attribute='name.last,age') | map(attribute='name.last') | join }}"
+        "{{ (people | max(attribute='age')).age }}{{ people | selectattr('name.last', 'eq', 'A') | list | length }}"
+        "{{ people | map(attribute='name.first', default='-') | join }}"
+    )
+    assert rendered(source, people=people) == "AAB22---"
 
 
 def test_a_value_is_read_whatever_its_name() -> None:
