@@ -95,7 +95,9 @@ def test_what_others_wrote_within_quotes_stays(tmp_path: Path) -> None:
     assert [row["Note"] for row in rows] == ["a\rb", "a\nb", "a\r\nb", 'a "b", c', " a ", ""]
 
 
-@pytest.mark.parametrize("value", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "value", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\uff1d1+1", "\uff20SUM(1)"]
+)
 def test_nothing_in_an_event_is_a_formula(tmp_path: Path, value: str) -> None:
     file = tmp_path / "users.csv"
     to = at(f"csv:{file}", **KEYED)

@@ -19,8 +19,8 @@ from qwebhook.deliver.targets.sheets.trouble import NotWritten
 
 _MARK = "\ufeff"
 _QUOTE = '"'
-# What a spreadsheet would take for a formula; a number with a sign is none.
-_FORMULA = re.compile(r"[=+\-@\t\n]")
+# What a spreadsheet would take for a formula, some also what is written in full width; a number with a sign is none.
+_FORMULA = re.compile(r"[=+\-@\t\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 _QUOTED = re.compile(r'"[^"]*("|$)')
 # Characters that hold any header.
