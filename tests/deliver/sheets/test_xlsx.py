@@ -261,6 +261,19 @@ def test_a_cell_where_none_can_be_is_damage(tmp_path: Path, place: str) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_workbook_that_lacks_a_sheet_is_damaged(file: Path, tmp_path: Path) -> None:
+    """openpyxl would leave out its name, too."""
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(file) as whole, zipfile.ZipFile(path, "w") as parts:
+        for name in whole.namelist():
+            if name != "xl/worksheets/sheet2.xml":
+                parts.writestr(name, whole.read(name))
+    before = path.read_bytes()
+    (result,) = write(at(f"xlsx:{path}", **KEYED), [user(1)], tmp_path)
+    assert (result.verdict, "is damaged" in result.words) == ("again", True)
+    assert path.read_bytes() == before
+
+
 def test_a_format_in_the_last_cell_of_a_sheet_makes_it_no_larger(tmp_path: Path) -> None:
     """What a format for whole rows or columns leaves, or a slip of the hand; with the cells between, it would take
     all memory that there is.

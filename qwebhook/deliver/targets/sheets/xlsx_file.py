@@ -90,7 +90,7 @@ def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list
 
 
 def _loaded(path: Path, file: IO[bytes]) -> Any:
-    import openpyxl
+    from openpyxl.reader.excel import ExcelReader
 
     try:
         with zipfile.ZipFile(file) as parts:
@@ -109,10 +109,15 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
                     lost = "sparklines, data bars or other newer formats"
         if lost is not None:
             raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
-        return openpyxl.load_workbook(file, rich_text=True)
+        reader: Any = ExcelReader(file, rich_text=True)
+        reader.read()
+        # It passes over sheets that it does not find, whose names, and whatever is left of them, would be gone.
+        if len(reader.wb._sheets) != len(reader.parser.sheets):
+            raise NotWritten(f"{path} is damaged: it names sheets that it does not hold")
+        return reader.wb
     except OSError:
         raise
-    except (NeverWritten, MemoryError):
+    except (NotWritten, NeverWritten, MemoryError):
         raise
     except Exception:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
         raise NotWritten(f"{path} cannot be read: it is damaged, or no workbook") from None
