@@ -274,6 +274,31 @@ def test_a_workbook_that_lacks_a_sheet_is_damaged(file: Path, tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
+def test_a_number_that_is_shown_as_a_date_stays_the_number_that_it_is(tmp_path: Path) -> None:
+    """1e10 is no date, 60 is one that there never was, and others have more than microseconds."""
+    path = tmp_path / "a.xlsx"
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(["event_id", "when", "how long"])
+    numbers = [1e10, -5, 60, 0.5, 45_000.123456]
+    for row, number in enumerate(numbers, 2):
+        for column, shown in ((2, "yyyy-mm-dd"), (3, "[h]:mm:ss")):
+            sheet.cell(row, column, number).number_format = shown
+    workbook.save(path)
+    before = numbers_in(path)
+    write(at(f"xlsx:{path}"), [user(1)], tmp_path)
+    assert numbers_in(path) == before == [number for number in numbers for _ in "ab"]
+    with pytest.warns(UserWarning, match="outside the limits for dates"):
+        assert load_workbook(path).worksheets[0].cell(5, 2).number_format == "yyyy-mm-dd"
+
+
+def numbers_in(path: Path) -> list[float]:
+    """Those of the first sheet as the file has them, and not as openpyxl reads them."""
+    with zipfile.ZipFile(path) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+    return [float(number) for number in re.findall(r't="n"><v>([^<]+)</v>', sheet)]
+
+
 def test_a_format_in_the_last_cell_of_a_sheet_makes_it_no_larger(tmp_path: Path) -> None:
     """What a format for whole rows or columns leaves, or a slip of the hand; with the cells between, it would take
     all memory that there is.

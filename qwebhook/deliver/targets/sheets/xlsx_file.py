@@ -90,8 +90,6 @@ def write_xlsx(place: Place, tab: str | None, changes: Sequence[Change]) -> list
 
 
 def _loaded(path: Path, file: IO[bytes]) -> Any:
-    from openpyxl.reader.excel import ExcelReader
-
     try:
         with zipfile.ZipFile(file) as parts:
             size = sum(part.file_size for part in parts.infolist())
@@ -109,7 +107,7 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
                     lost = "sparklines, data bars or other newer formats"
         if lost is not None:
             raise NeverWritten(f"{path} holds {lost}, which would be lost: use a workbook without them")
-        reader: Any = ExcelReader(file, rich_text=True)
+        reader = _reader(file)
         reader.read()
         # It passes over sheets that it does not find, whose names, and whatever is left of them, would be gone.
         if len(reader.wb._sheets) != len(reader.parser.sheets):
@@ -121,6 +119,22 @@ def _loaded(path: Path, file: IO[bytes]) -> Any:
         raise
     except Exception:  # whatever a damaged file makes openpyxl, zipfile or the XML parser raise
         raise NotWritten(f"{path} cannot be read: it is damaged, or no workbook") from None
+
+
+def _reader(file: IO[bytes]) -> Any:
+    from openpyxl.reader.excel import ExcelReader
+
+    class Reader(ExcelReader):
+        """openpyxl's, but that a number stays one where it is shown as a date: not all are one, and those that are come
+        back as a little less.
+        """
+
+        def read_worksheets(self) -> None:
+            workbook: Any = self.wb
+            workbook._date_formats, workbook._timedelta_formats = set(), set()
+            super().read_worksheets()
+
+    return Reader(file, rich_text=True)
 
 
 def _lost(parts: zipfile.ZipFile) -> str | None:
