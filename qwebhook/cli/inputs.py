@@ -33,7 +33,6 @@ def read_bytes(session: Session, source: str, purpose: str) -> bytes:
 def read_text(session: Session, source: str, purpose: str) -> str:
     """The text of a file, or of stdin for `-`, without a byte order mark. Raises InvalidInput."""
     try:
-        # Editors of Windows put a byte order mark before it.
         return read_bytes(session, source, purpose).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(f"{purpose}: the content is not UTF-8 text") from None

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -38,7 +38,16 @@ RUN_VARIABLE = "QWEBHOOK_RUN"
 MOST_LOOKS, PAUSE_SECONDS = 50, 0.01
 # Why a command cannot be run that will not be otherwise by itself, as a lack of memory or of descriptors will.
 _LASTING = frozenset(
-    [errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.E2BIG]
+    [
+        errno.E2BIG,
+        errno.EACCES,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOEXEC,
+        errno.ENOTDIR,
+        errno.EPERM,
+    ]
 )
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 

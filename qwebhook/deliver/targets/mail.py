@@ -18,7 +18,7 @@ from qwebhook.deliver.targets import settled
 from qwebhook.model.delivery import Exchange, Failure, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.model.errors import RenderFailed
-from qwebhook.model.mail import MAX_RECIPIENTS, MailServer, is_address, read_mailto
+from qwebhook.model.mail import MailServer, is_address, read_mailto
 from qwebhook.model.sheet import is_template
 from qwebhook.model.webhook import Settings
 from qwebhook.render.body import beginning_of, body_of
