@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 
-from qwebhook.deliver.breaker import Breaker
+from qwebhook.deliver.breaker import Breaker, is_alive
 from qwebhook.model.delivery import THROTTLED, Delivered, Failure, Outcome, Reply, RetryAt, Settled
 from qwebhook.model.endpoint import Endpoint
 from qwebhook.store.contract import Claim
@@ -193,5 +193,5 @@ class Lane:
         if isinstance(outcome, Delivered):
             if self.in_flight >= self.limit:  # only what was used up is worth more
                 self.limit = min(self.limit + 1, MOST_CONCURRENCY)
-        elif not 300 <= status < 429:  # overload, not a complaint about the request
+        elif not is_alive(result, outcome):  # overload, not a complaint about the request
             self.limit = max(self.limit // 2, LEAST_CONCURRENCY)

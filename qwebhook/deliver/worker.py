@@ -222,7 +222,8 @@ class Worker:
         task.add_done_callback(self._fetches.discard)
 
     async def _fetch_from_store(self, lane: Lane) -> None:
-        row, held, now = lane.endpoint.row, set(lane.held), self._clock()
+        endpoint, held, now = lane.endpoint, set(lane.held), self._clock()
+        row = endpoint.row
         lane.store_due = None
         # One at a time while the other lanes' bodies fill the memory that there is for them.
         limit = lane.ready_limit if self._ready_bytes < READY_BYTES else 1
@@ -237,6 +238,10 @@ class Worker:
             # The store is in trouble, which `readyz` tells; this lane looks again in a while.
             claims, due = [], now + 5000
         lane.fetching = False
+        if self._lanes.get(row) is not lane:
+            return  # deleted meanwhile, and its deliveries with it
+        if lane.endpoint is not endpoint:
+            claims, due = [], 0  # what was read before the change may be discarded
         if claims and lane.strict:
             # What a restart, or disabling, made us forget: the head of the queue waits for its retry.
             lane.paused_until = max(lane.paused_until, claims[0].not_before)
@@ -261,10 +266,12 @@ class Worker:
             # The slot is kept until the attempt is on disk: what a crash sends again was in flight.
             await self._writer.record(Recording(claim, exchange, outcome, why))
             self._observer.attempted(endpoint, claim, exchange, outcome, why)
-        except Unavailable:
+        except Exception as error:
             # It cannot be written down, and the log says why; held, it is not sent again while this server lives.
             self._take_turn(lane)
             self._loop.call_soon(self._pump)
+            if not isinstance(error, Unavailable):
+                raise
             return
         finally:
             lane.in_flight -= 1
@@ -284,17 +291,18 @@ class Worker:
             written = await asyncio.gather(*map(self._writer.record, recordings), return_exceptions=True)
         finally:
             lane.in_flight -= 1
+            # After what follows, and whatever becomes of it.
+            self._take_turn(lane)
+            self._loop.call_soon(self._pump)
         # From the last, since those that are to be tried again go to the front.
         for recording, failed in zip(reversed(recordings), reversed(written), strict=True):
             if failed is None:
                 self._after(lane, recording.claim, recording.outcome)
-            elif not isinstance(failed, Unavailable):
-                raise failed
         for one, failed in zip(recordings, written, strict=True):
             if failed is None:
                 self._observer.attempted(endpoint, one.claim, one.exchange, one.outcome, one.reason)
-        self._take_turn(lane)
-        self._pump()
+            elif not isinstance(failed, Unavailable):
+                raise failed
 
     def _learn(self, lane: Lane, exchange: Exchange, outcome: Outcome, now: int) -> None:
         was_closed = lane.breaker.closed
@@ -326,13 +334,17 @@ class Worker:
                 seen = await self._writer.run(lambda journal: journal.foreign_commits())
                 if seen == commits:
                     continue
-                index = await self._writer.run(lambda journal: journal.refresh())
-                if index is not None:
-                    self.take_endpoints(index)
+                await self._writer.run(self._refresh)
                 await self._look_for_due()
                 commits = seen
             except Exception:  # noqa: S112 the store is in trouble: `readyz` tells, and the next look may work
                 continue
+
+    def _refresh(self, journal: Journal) -> None:
+        index = journal.refresh()
+        if index is not None:
+            # From here, so that it comes before what a later change brings.
+            self._loop.call_soon_threadsafe(self.take_endpoints, index)
 
     async def _look_for_due(self) -> None:
         """Ask the store, lane by lane, for the earliest delivery that is not in hand."""

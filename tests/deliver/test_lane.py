@@ -62,6 +62,9 @@ def test_concurrency_rises_while_it_is_used_up_and_answers_come() -> None:
         (Reply(400, [], b""), False),
         (Reply(404, [], b""), False),
         (Reply(302, [], b""), False),
+        (Reply(408, [], b""), True),
+        (Reply(451, [], b""), False),
+        (Failure("template", "line 1"), False),
     ],
 )
 def test_concurrency_halves_when_a_receiver_is_overloaded(result: object, halved: bool) -> None:

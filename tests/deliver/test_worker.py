@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -273,6 +274,33 @@ def test_one_attempt_that_cannot_be_recorded_does_not_stop_its_webhook(
         while len(engine.observer.seen) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         assert [str(error)[:16] for error in engine.failed] == ["the store failed"]
+
+    with_engine(store, test)
+
+
+@pytest.mark.parametrize("ordering", ["arrival", "strict"])
+def test_a_mistake_of_ours_does_not_stop_the_webhook(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, ordering: Any
+) -> None:
+    monkeypatch.setattr(worker_module, "WATCH_SECONDS", 60)
+
+    async def test(engine: Engine) -> None:
+        engine.create("one", qwebhook=Settings(ordering=ordering))
+        noticed: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: noticed.append(context["exception"]))
+        attempted = engine.observer.attempted
+
+        def mistaken(endpoint: Endpoint, claim: Claim, *rest: Any) -> None:
+            attempted(endpoint, claim, *rest)
+            if json.loads(claim.body)["id"] == "bad":
+                raise ZeroDivisionError
+
+        engine.observer.attempted = mistaken  # type: ignore[method-assign]
+        await engine.publish("bad", "next", "last")
+        assert await engine.sender.wait_for(3, url("one")) == ["bad", "next", "last"]
+        await engine.settled()
+        gc.collect()
+        assert [type(one) for one in noticed] == [ZeroDivisionError]
 
     with_engine(store, test)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qwebhook.deliver import worker as worker_module
 from qwebhook.deliver.replaying import replay
 from qwebhook.deliver.worker import STARTS_PER_TURN
 from qwebhook.model.endpoint import EndpointIndex
@@ -19,7 +20,7 @@ from qwebhook.model.patch import replacements
 from qwebhook.server.administration import ServedStore, Store
 from qwebhook.store.contract import ReplayQuery
 from qwebhook.store.sqlite import SqliteStore
-from tests.builders import USER, webhook_draft
+from tests.builders import USER, event, webhook_draft
 from tests.deliver.test_worker import Engine, now, url
 
 Test = Callable[[ServedStore, Engine], Coroutine[Any, Any, None]]
@@ -159,5 +160,82 @@ def test_a_change_is_made_though_the_look_that_follows_fails(path: Path, monkeyp
             await served.change(creating("orders"))
         await engine.publish("first")
         assert await engine.sender.wait_for(1, url("orders")) == ["first"]
+
+    run(path, test)
+
+
+REMOVALS: dict[str, Callable[[Store, str], object]] = {
+    "delete": lambda store, webhook: store.delete_webhook(webhook),
+    "discard": lambda store, webhook: store.discard_pending(webhook),
+    "disable": lambda store, webhook: store.patch_webhook(webhook, replacements({"enabled": False}), USER),
+}
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+def test_what_was_read_just_before_it_is_taken_away_is_not_sent(
+    path: Path, monkeypatch: pytest.MonkeyPatch, removal: str
+) -> None:
+    """However late the loop hears of either: here when the thread has done both."""
+    monkeypatch.setattr(worker_module, "WATCH_SECONDS", 60)
+
+    async def test(served: ServedStore, engine: Engine) -> None:
+        webhook = await served.change(creating("orders"))
+        with closing(SqliteStore.open(path)) as another, closing(another.open_journal()) as journal:
+            journal.write([event(id=str(number)) for number in range(20)], [], now())
+        gate, done = threading.Event(), threading.Event()
+        held = asyncio.ensure_future(engine.writer.run(lambda _: gate.wait(10)))
+        await asyncio.sleep(0)
+        (lane,) = engine.worker._lanes.values()
+        lane.due_later(0)
+        engine.worker._take_turn(lane)
+        engine.worker.offer([])
+        await asyncio.sleep(0)
+        assert lane.fetching
+        removing = asyncio.ensure_future(served.change(lambda store: REMOVALS[removal](store, webhook.id)))
+        await asyncio.sleep(0)
+        last = asyncio.ensure_future(engine.writer.run(lambda _: done.set()))
+        await asyncio.sleep(0)
+        gate.set()
+        assert done.wait(10)
+        await asyncio.gather(held, removing, last)
+        while lane.fetching:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        # What is begun before the loop hears of the change ends as it began.
+        assert len(engine.sender.sent.get(url("orders"), [])) <= STARTS_PER_TURN
+
+    run(path, test)
+
+
+def test_webhooks_that_another_process_made_do_not_take_the_place_of_later_ones(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "WATCH_SECONDS", 0.01)
+
+    async def test(served: ServedStore, engine: Engine) -> None:
+        entered, gate, done = threading.Event(), threading.Event(), threading.Event()
+        refresh = engine.journal.refresh
+
+        def slow() -> EndpointIndex | None:
+            index = refresh()
+            if not entered.is_set():
+                entered.set()
+                gate.wait(10)
+            return index
+
+        monkeypatch.setattr(engine.journal, "refresh", slow)
+        with closing(SqliteStore.open(path)) as another:
+            another.create_webhook(webhook_draft(name="theirs", url=url("theirs")), USER)
+        while not entered.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        changing = asyncio.ensure_future(served.change(creating("ours")))
+        await asyncio.sleep(0)
+        last = asyncio.ensure_future(engine.writer.run(lambda _: done.set()))
+        await asyncio.sleep(0)
+        gate.set()
+        assert done.wait(10)
+        await asyncio.gather(changing, last)
+        await engine.publish("first")
+        assert await engine.sender.wait_for(1, url("ours")) == ["first"]
+        assert await engine.sender.wait_for(1, url("theirs")) == ["first"]
 
     run(path, test)
