@@ -50,15 +50,16 @@ def _plain_text(text: str, length: int) -> dict[str, Any]:
 
 
 def _teams(message: Message) -> bytes:
+    text = cut(markdown(message.text), 2000)
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": cut(markdown(message.text), 2000),
+        "fallbackText": text,
         "body": [
-            _text_block(message.title, 200, weight="Bolder", size="Medium"),
-            _text_block(message.text, 4000),
-            _text_block(message.when or message.type, 300, isSubtle=True, size="Small"),
+            _text_block(cut(markdown(message.title), 200), weight="Bolder", size="Medium"),
+            _text_block(text),
+            _text_block(cut(markdown(message.when or message.type), 300), isSubtle=True, size="Small"),
         ],
     }
     if message.link:
@@ -67,8 +68,8 @@ def _teams(message: Message) -> bytes:
     return _json({"type": "message", "attachments": [attachment]})
 
 
-def _text_block(text: str, length: int, **style: Any) -> dict[str, Any]:
-    return {"type": "TextBlock", "text": cut(markdown(text), length), "wrap": True, **style}
+def _text_block(text: str, **style: Any) -> dict[str, Any]:
+    return {"type": "TextBlock", "text": text, "wrap": True, **style}
 
 
 def _discord(message: Message) -> bytes:

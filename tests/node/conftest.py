@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.acceptance.conftest import _bounded, home, serve, server
+from tests.acceptance.conftest import home, serve, server
 
-__all__ = ["_bounded", "home", "serve", "server"]
+__all__ = ["home", "serve", "server"]
