@@ -143,7 +143,10 @@ as_role = pytest.mark.parametrize("role", ["admin"])
 @as_role
 def test_the_server_does_what_it_says(case: schemathesis.Case[Any], described: Server, role: str) -> None:
     """No 5xx, and no status, content type or body that is not described; what breaks the description is refused."""
-    case.call_and_validate(described.url, headers=described.authorization(role))
+    # In a URL a null is written as an empty text is, which may be allowed.
+    alike = None in (case.query or {}).values()
+    excluded = [checks.negative_data_rejection] if alike else []
+    case.call_and_validate(described.url, headers=described.authorization(role), excluded_checks=excluded)
 
 
 @pytest.fixture(scope="module")
