@@ -9,6 +9,7 @@ from collections import deque
 from qwebhook.deliver.breaker import Breaker, is_alive
 from qwebhook.model.delivery import THROTTLED, Delivered, Failure, Outcome, Reply, RetryAt, Settled
 from qwebhook.model.endpoint import Endpoint
+from qwebhook.model.sheet import SHEET_SCHEMES
 from qwebhook.store.contract import Claim
 
 LEAST_CONCURRENCY = 10
@@ -16,7 +17,7 @@ MOST_CONCURRENCY = 64
 READY_LIMIT = 256
 # Rows of a spreadsheet are written together: a file is written anew however few they are, and a request to Google
 # should not be of much more than 2 MB. What is read from the store at once has a limit of its own, in bytes.
-TOGETHER_LIMITS = {"csv": 10_000, "xlsx": 10_000, "gsheet": 2000}
+TOGETHER_LIMIT, GOOGLE_LIMIT = 10_000, 2000
 # After this many 429 or 503 in a row that ask for a pause, the whole webhook pauses, at most for a day.
 THROTTLES_BEFORE_PAUSE = 3
 LONGEST_PAUSE = 86_400_000
@@ -81,12 +82,14 @@ class Lane:
     @property
     def together(self) -> bool:
         """Whether all that is ready is delivered at once."""
-        return self.endpoint.scheme in TOGETHER_LIMITS and not self._spacing
+        return self.endpoint.scheme in SHEET_SCHEMES and not self._spacing
 
     @property
     def ready_limit(self) -> int:
         """How many deliveries may be ready."""
-        return TOGETHER_LIMITS[self.endpoint.scheme] if self.together else READY_LIMIT
+        if not self.together:
+            return READY_LIMIT
+        return GOOGLE_LIMIT if self.endpoint.scheme == "gsheet" else TOGETHER_LIMIT
 
     def can_start(self, now: int) -> bool:
         """Whether a delivery may be started now."""

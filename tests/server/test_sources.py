@@ -26,6 +26,13 @@ async def until_accepted(server: Reading) -> None:
         await asyncio.sleep(0.01)
 
 
+async def left_off(server: Reading, tenant: Tenant, ago: int) -> None:
+    """As if the tenant's log had been read until so many milliseconds ago."""
+    name, now = f"audits:{tenant.url}", tenant.clock.now()
+    place = SourcePlace(now - ago, now - ago)
+    await server.writer.run(lambda journal: journal.keep_source_place(name, place, now))
+
+
 def test_what_is_read_waits_as_well_while_nothing_may_be_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,9 +40,7 @@ def test_what_is_read_waits_as_well_while_nothing_may_be_accepted(
 
     async def run(tenant: Tenant) -> None:
         async with reading(tenant, tmp_path) as server:
-            name, now = f"audits:{tenant.url}", tenant.clock.now()
-            place = SourcePlace(now - 60_000, now - 60_000)
-            await server.writer.run(lambda journal: journal.keep_source_place(name, place, now))
+            await left_off(server, tenant, 60_000)
             tenant.audits.add()
             refused = asyncio.Event()
             check = Shedding.check
@@ -66,9 +71,7 @@ def test_the_lag_after_a_mistake_is_what_it_was_before(tmp_path: Path, monkeypat
 
     async def run(tenant: Tenant) -> None:
         async with reading(tenant, tmp_path) as server:
-            name, now = f"audits:{tenant.url}", tenant.clock.now()
-            place = SourcePlace(now - 3_600_000, now - 3_600_000)
-            await server.writer.run(lambda journal: journal.keep_source_place(name, place, now))
+            await left_off(server, tenant, 3_600_000)
             loop, tried, calls = asyncio.get_running_loop(), asyncio.Event(), iter(range(3))
 
             def mistaken(*_: object) -> None:
